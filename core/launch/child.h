@@ -61,6 +61,7 @@ struct child_confine {
 	bool listener; /* install with NEW_LISTENER */
 	bool wait_killable;
 	bool tsync;    /* preload: all threads */
+	bool root_closed; /* "/" is not granted: opening it must fail once Landlock is on (self-test) */
 };
 
 /* Where and why it failed; written by the child, read by the parent after the child is gone. */
