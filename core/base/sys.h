@@ -84,6 +84,9 @@ static inline long sys_call6(long nr, long a, long b, long c, long d, long e, lo
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
+#ifndef SYS_clone3
+#define SYS_clone3 435
+#endif
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif

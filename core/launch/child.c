@@ -167,10 +167,9 @@ int child_filter(const struct child_confine *c, struct child_failure *failure)
 	if (r < 0)
 		return fail(failure, STEP_SECCOMP, r, 0);
 
-	/* The filter is on when unshare(CLONE_NEWUSER) is refused before the kernel looks at it: the invalid flag beside it
-	 * would give EINVAL otherwise. */
-	long canary = SYS(unshare, 0x10000000 | 0x1);
-	if (canary != -EPERM && canary != -ENOSYS)
+	/* The positive proof that the filter is on: clone3 with no arguments is EINVAL from a kernel that sees it. */
+	long canary = SYS(clone3, 0, 0);
+	if (canary != -ENOSYS && canary != -EPERM)
 		return fail(failure, STEP_CANARY, canary < 0 ? canary : -ENOLCK, STEP_SECCOMP);
 	return (int)r;
 }
