@@ -55,6 +55,16 @@ struct ll_net_port {
 enum { LL_RULE_PATH_BENEATH = 1, LL_RULE_NET_PORT = 2 };
 enum { LL_CREATE_VERSION = 1, LL_CREATE_ERRATA = 2 };
 
+/* mount_setattr(2), Linux 5.12. <linux/mount.h> clashes with the C library's <sys/mount.h>. */
+#ifndef SYS_mount_setattr
+#define SYS_mount_setattr 442
+#endif
+struct mount_attributes {
+	uint64_t set, clear, propagation, userns_fd;
+};
+#define MOUNT_ATTRIBUTE_RDONLY 0x1u
+#define MOUNT_ATTRIBUTE_NOEXEC 0x8u
+
 /* seccomp */
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* 5.19 */

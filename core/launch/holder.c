@@ -3,13 +3,13 @@
 
 #include "base/fd.h"
 #include "base/sys.h"
+#include "host/uapi.h"
 #include "launch/holder_child.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <linux/mount.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -173,8 +173,8 @@ static void prepare_mounts(const struct plan *plan, struct arena *arena, struct 
 		out->target = m->target;
 		if (m->kind == MOUNT_BIND) {
 			out->source = m->source;
-			out->attributes = (read_only ? MOUNT_ATTR_RDONLY : 0u) |
-					  (no_exec ? MOUNT_ATTR_NOEXEC : 0u);
+			out->attributes = (read_only ? MOUNT_ATTRIBUTE_RDONLY : 0u) |
+					  (no_exec ? MOUNT_ATTRIBUTE_NOEXEC : 0u);
 			continue;
 		}
 		out->flags = MS_NOSUID | MS_NODEV | (read_only ? MS_RDONLY : 0u) |

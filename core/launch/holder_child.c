@@ -6,6 +6,7 @@
 
 #include "base/compiler.h"
 #include "base/sys.h"
+#include "host/uapi.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,17 +14,12 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
-#include <linux/mount.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
 #include <linux/stat.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mount.h>
-
-#ifndef SYS_mount_setattr
-#define SYS_mount_setattr 442
-#endif
 
 enum { FLAG_RECURSIVE = 0x8000 /* AT_RECURSIVE */, FLAG_WAIT_EXITED = 4, WAIT_ALL = 0 };
 
@@ -151,7 +147,7 @@ static void mount_all(struct holder_setup *h, const char *prefix)
 		below(to, sizeof to, prefix, m->target);
 		if (m->source) {
 			r = SYS(mount, m->source, to, 0, MS_BIND | MS_REC, 0);
-			struct mount_attr attributes = {.attr_set = m->attributes};
+			struct mount_attributes attributes = {.set = m->attributes};
 
 			if (r >= 0 && m->attributes)
 				r = SYS(mount_setattr, AT_FDCWD, to, FLAG_RECURSIVE, &attributes,

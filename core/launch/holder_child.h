@@ -24,7 +24,7 @@ struct holder_mount {
 	const char *target, *source; /* source NULL: tmpfs */
 	const char *tmpfs_options;
 	unsigned long flags; /* MS_* of a tmpfs */
-	uint64_t attributes; /* MOUNT_ATTR_* of a bind */
+	uint64_t attributes; /* MOUNT_ATTRIBUTE_* of a bind */
 };
 
 /* A private copy of a file, laid over the original. */

@@ -1,0 +1,152 @@
+/*
+ * One run, as its supervisor sees it. One thread owns all of it: the loop. Handlers get one call and return one reply; they never
+ * touch the notification descriptor.
+ */
+#ifndef SANDLOCK_SUPERVISE_SESSION_H
+#define SANDLOCK_SUPERVISE_SESSION_H
+
+#include "launch/guard.h"
+#include "launch/record.h"
+#include "plan/plan.h"
+
+#include <linux/seccomp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <termios.h>
+
+struct session;
+
+/* One trapped system call. Arguments are registers of a blocked thread: they cannot change. What they point to can. */
+struct call {
+	struct session *session;
+	uint64_t id;
+	int pid; /* the thread, in the supervisor's PID namespace */
+	int nr;
+	uint64_t args[6];
+};
+
+enum reply_kind {
+	REPLY_PROCEED, /* the kernel runs the call: only when it enforces the same rule, or registers alone decided */
+	REPLY_FAIL,    /* errno */
+	REPLY_VALUE,
+	REPLY_FD,      /* a copy of `fd` becomes the result; `fd` is closed here */
+	REPLY_KILL,    /* end the whole sandbox: status 123 */
+	REPLY_LATER,   /* `work` gives the reply on a worker thread */
+};
+
+struct reply {
+	enum reply_kind kind;
+	int error;     /* positive errno */
+	int64_t value;
+	int fd;
+	bool cloexec;
+	struct reply (*work)(const struct call *call);
+};
+
+static inline struct reply reply_proceed(void)
+{
+	return (struct reply){.kind = REPLY_PROCEED};
+}
+static inline struct reply reply_fail(int error)
+{
+	return (struct reply){.kind = REPLY_FAIL, .error = error};
+}
+static inline struct reply reply_value(int64_t value)
+{
+	return (struct reply){.kind = REPLY_VALUE, .value = value};
+}
+static inline struct reply reply_fd(int fd, bool cloexec)
+{
+	return (struct reply){.kind = REPLY_FD, .fd = fd, .cloexec = cloexec};
+}
+static inline struct reply reply_later(struct reply (*work)(const struct call *call))
+{
+	return (struct reply){.kind = REPLY_LATER, .work = work};
+}
+
+typedef struct reply (*handler)(const struct call *call);
+
+/* Why the run ended; `reason` of the status record. */
+enum end_reason { END_EXIT, END_SIGNAL, END_TIMEOUT, END_MAX_DURATION, END_KILLED, END_SETUP, END_POLICY };
+
+struct session {
+	struct launch_record record;
+	struct guard guard;
+	const char *name, *hostname;
+	const char *const *origins; /* place texts, see supervise.c */
+
+	int signal_fd, event_fd; /* event_fd: read end of the guard's pipe */
+	int listener;
+	uint8_t handler_of[512]; /* enum handler_id + 1; 0 = not looked up yet */
+
+	/* How it goes. */
+	bool guest_ended; /* status known */
+	int code, status; /* of the guest: CLD_*, exit status or signal */
+	bool guard_ended, holder_ended, all_ended;
+	enum end_reason reason;
+	int interrupted_by; /* the first INT or TERM that came to us */
+	bool killed;	    /* SIGKILL was sent to everything */
+	uint64_t interrupt_ns, kill_ns, timeout_ns, max_ns; /* CLOCK_MONOTONIC; 0 = none */
+
+	/* Terminal */
+	int tty_fd; /* -1: none */
+	bool owns_tty; /* the guest's group has it */
+	struct termios modes, guest_modes;
+
+	/* Statistics */
+	uint64_t traps, denials;
+	uint32_t traps_by_nr[512];
+	uint32_t peak_processes;
+};
+
+/* supervise.c: the role. Never returns to the policy's world: the value is the process's exit status. */
+int supervise(int image_fd, struct error *err);
+
+/* notify.c */
+bool notify_open(struct session *s);
+/* One notification, received and answered (or handed to a worker). */
+void notify_serve(struct session *s);
+/* Answers a call; used by the loop and by workers. */
+void notify_reply(const struct call *call, struct reply reply);
+/* Is the caller still blocked in this call? To be asked after reading its memory and before acting. */
+bool notify_valid(const struct call *call);
+
+/* memory.c: bounded copies of the caller's memory. 0 or -errno. */
+int memory_read(const struct call *call, uint64_t address, void *buffer, size_t len);
+int memory_write(const struct call *call, uint64_t address, const void *buffer, size_t len);
+/* A NUL-terminated string of at most size - 1 bytes; its length, or -EFAULT, -ENAMETOOLONG. */
+int memory_read_string(const struct call *call, uint64_t address, char *buffer, size_t size);
+
+/* workers.c */
+bool workers_submit(const struct call *call, struct reply (*work)(const struct call *call));
+
+/* outcome.c */
+int outcome_status(const struct session *s);
+void outcome_report(const struct session *s, int exit_status);
+
+/* harden.c: what the supervisor takes from itself once the guest exists. */
+bool harden_self(const struct session *s, struct error *err);
+
+/* terminal.c */
+void terminal_open(struct session *s);
+void terminal_give(struct session *s);
+void terminal_take(struct session *s);
+void terminal_stopped(struct session *s, int signal);
+
+/* ending.c: signals to every process of the sandbox. */
+void everything_signal(struct session *s, int signal);
+void guest_signal(struct session *s, int signal);
+
+/* own_task.c: is this task one of the sandbox's? */
+bool task_is_ours(const struct session *s, int pid);
+
+/* Handlers by the names that syscalls.def uses. */
+struct reply handle_own_task(const struct call *call);
+struct reply handle_signal(const struct call *call);
+struct reply handle_listen(const struct call *call);
+struct reply handle_clone_process(const struct call *call); /* limits/processes.c */
+struct reply handle_uname(const struct call *call);	    /* proc/hostname.c */
+struct reply handle_open_hostname(const struct call *call);
+bool processes_open(struct session *s);
+
+#endif
