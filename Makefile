@@ -327,7 +327,7 @@ build/fuzz/bin/%: build/fuzz/obj/tests/fuzz/%.o build/fuzz/libcore.a $(call libr
 	@$(CLANG) -fsanitize=fuzzer,address,undefined -pthread -o $@ $< build/fuzz/libcore.a $(call libraries,host)
 
 .PHONY: sanitize fuzz analyze
-sanitize: build/sanitize/sandlock $(SANITIZE_PROGRAMS)
+sanitize: $(if $(PROGRAM),build/sanitize/sandlock) $(SANITIZE_PROGRAMS)
 fuzz: $(patsubst tests/fuzz/%.c,build/fuzz/bin/%,$(FUZZ))
 analyze: $(call objects,analyze,$(CORE) $(PROGRAM))
 

@@ -388,7 +388,7 @@ verb_clean() {
 verb_help() { usage; }
 
 main() {
-	local arguments=() verb=build here=$PWD
+	local arguments=() verb=build
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--sources) sources_dir=${2:?--sources needs a directory} && shift ;;
