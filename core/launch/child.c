@@ -115,6 +115,8 @@ int child_confine(const struct child_confine *c, struct child_failure *failure)
 	}
 	if (c->cwd_fd >= 0 || c->cwd) {
 		r = c->cwd_fd >= 0 ? SYS(fchdir, c->cwd_fd) : SYS(chdir, c->cwd);
+		if (r < 0 && c->cwd_fallback)
+			r = SYS(chdir, "/");
 		if (r < 0)
 			return fail(failure, STEP_CWD, r, 0);
 	}

@@ -52,6 +52,7 @@ struct child_confine {
 	bool no_thp, no_core;
 	int cwd_fd;	      /* O_PATH directory, or -1 */
 	const char *cwd;      /* used when cwd_fd is -1 and not NULL */
+	bool cwd_fallback;    /* a cwd that is not there becomes "/" */
 	bool drop_caps;
 	uint64_t keep_caps;   /* capability bits that stay in permitted and effective */
 	int ruleset_fd;	      /* -1: no Landlock */

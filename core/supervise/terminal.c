@@ -4,6 +4,7 @@
  */
 #include "supervise/session.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -37,8 +38,9 @@ void terminal_take(struct session *s)
 	if (!s->owns_tty)
 		return;
 	s->owns_tty = false;
-	/* Only if the guest's group still has it: a program may have handed it on properly. */
-	if (tcgetpgrp(s->tty_fd) != s->guard.guest_pid && kill(-tcgetpgrp(s->tty_fd), 0) == 0)
+	/* The shell inside may have handed it to any group of the sandbox; a group outside keeps it (EPERM by scope). */
+	pid_t owner = tcgetpgrp(s->tty_fd);
+	if (owner == getpgrp() || (kill(-owner, 0) < 0 && errno == EPERM))
 		return;
 	tcgetattr(s->tty_fd, &s->guest_modes);
 	tcsetpgrp(s->tty_fd, getpgrp());
