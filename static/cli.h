@@ -9,26 +9,32 @@
 /* Exit statuses (docs/sandlock.1, EXIT STATUS). */
 enum {
 	EXIT_USAGE = 2,
-	EXIT_POLICY = 123,	/* ended by policy */
+	EXIT_POLICY = 123, /* ended by policy */
 	EXIT_TIMEOUT = 124,
-	EXIT_SANDLOCK = 125,	/* sandlock failed before the command started */
+	EXIT_SANDLOCK = 125, /* sandlock failed before the command started */
 	EXIT_CANNOT_EXEC = 126,
 	EXIT_NOT_FOUND = 127,
 };
 
+struct command;
+
 struct cli {
-	struct surroundings s; /* environment, directories, ids */
-	bool json;	       /* --json before or after the subcommand */
+	struct surroundings s;	       /* environment, directories, ids */
+	const struct command *command; /* the one that runs; NULL before it is known */
+	bool json;		       /* --json before or after the subcommand */
 	bool quiet;
 	bool compat; /* SANDLOCK_EXIT_COMPAT=1: the reference's exit statuses */
+	bool color;  /* diagnostics on stderr may be coloured */
 };
 
 struct command {
 	const char *name;
 	const char *alias; /* or NULL */
-	/* argv[0] is the subcommand's name; NULL-terminated. Returns the exit status. */
+	/* argv[0] is the subcommand's name; NULL-terminated. Returns the exit status. NULL: not in this version. */
 	int (*main)(struct cli *cli, int argc, char **argv);
-	const char *help; /* one line; NULL = hidden */
+	const char *help;  /* one line; NULL = hidden */
+	const char *usage; /* the rest of the usage line, then lines on its options; or NULL */
+	unsigned modes;	   /* enum option_mode: which policy options it takes; 0 = none */
 };
 extern const struct command commands[];
 extern const size_t command_count;
@@ -42,14 +48,46 @@ int completion_main(struct cli *cli, int argc, char **argv);
 int man_main(struct cli *cli, int argc, char **argv);
 int help_main(struct cli *cli, int argc, char **argv);
 int version_main(struct cli *cli, int argc, char **argv);
-int supervise_main(struct cli *cli, int argc, char **argv); /* hidden: __supervise FD */
+/* Hidden: __supervise FD. Called first thing, with nothing but the environment and the ids in cli->s. */
+int supervise_main(struct cli *cli, int argc, char **argv);
 
 /* Prints the diagnostics on stderr (JSON lines with --json; warnings not with --quiet) and returns `status`, or the
- * reference's status under SANDLOCK_EXIT_COMPAT. */
+ * reference's status under SANDLOCK_EXIT_COMPAT. With EXIT_USAGE the usage line of the command follows. */
 int cli_report(const struct cli *cli, const struct error *err, int status);
 /* stdout, whole; a write error is status 125. */
 int cli_print(const struct str *text);
-/* Help of one subcommand from options.def: short (-h) or all sections (--help=all). */
+/* Help of one subcommand from options.def: short (-h) or everything (--help=all). NULL: the program itself. */
 void cli_help(const char *subcommand, bool all, struct str *out);
+
+/* Options of a subcommand that takes none of the policy's. */
+struct cli_flag {
+	const char *name;   /* "raw", without dashes */
+	char letter;	    /* or 0 */
+	bool *set;	    /* set to true when given */
+	const char **value; /* takes a value; NULL for switches */
+};
+/* Takes the flags out of argv[1..]: afterwards argv[1..*argc-1] are the operands. Stops at "--" and hands what follows to
+ * *rest (NULL: "--" only ends the options). -h, --help, --json, -q and --quiet are always known. Returns -1 to go
+ * on, else the exit status. */
+int cli_flags(struct cli *cli, int *argc, char **argv, const struct cli_flag *flags, size_t count,
+	      char ***rest);
+/* One usage error, reported; returns EXIT_USAGE. */
+int cli_usage_error(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* A command by name or alias, NULL when there is none. */
+const struct command *cli_command(const char *name);
+/* The hint for a word that is not in a list of `count` words, or nothing. */
+void cli_hint_nearest(struct error *err, const char *word, const char *const *words, size_t count);
+
+/* help.c: the options of a section as rows for whoever prints them. */
+struct help_section {
+	const char *name;  /* as in options.def; NULL: command line only */
+	const char *title; /* "File system" */
+};
+extern const struct help_section help_sections[];
+extern const size_t help_section_count;
+/* "-r, --fs-read PATH"; false when the option has no flag. */
+bool help_option_label(enum option_id id, struct str *out);
+/* Is it one that `--help` (or `--help=all`) of a command with these modes lists? */
+bool help_option_listed(enum option_id id, unsigned modes, bool all);
 
 #endif
