@@ -99,8 +99,6 @@ struct session {
 	uint32_t peak_processes;
 };
 
-/* supervise.c: the role. Never returns to the policy's world: the value is the process's exit status. */
-int supervise(int image_fd, struct error *err);
 
 /* notify.c */
 bool notify_open(struct session *s);

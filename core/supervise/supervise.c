@@ -2,6 +2,8 @@
  * The role supervisor: takes over from the launcher (same process, fresh memory), makes the guest, answers its trapped calls,
  * and ends everything that is left when it ends. Parses nothing but the sealed image.
  */
+#include "supervise/supervise.h"
+
 #include "supervise/session.h"
 
 #include "base/fd.h"

@@ -1,0 +1,226 @@
+/* sandlock run, sandlock confine, and the hidden role supervisor: from arguments to the program's exit status. */
+#include "static/cli.h"
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "launch/launch.h"
+#include "supervise/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Which program runs (cli-and-policy 1.8): -e, then the words after "--", then what the policy says. */
+static char **choose_command(const struct command_line *line, const struct policy *policy,
+			     struct arena *arena, struct error *err)
+{
+	const char *shell = policy_text(policy, OPT_shell, "/bin/sh");
+	const char *script = policy_text(policy, OPT_exec_shell, NULL);
+	const char *exec = policy_text(policy, OPT_exec, NULL);
+	const struct value *entrypoint = policy_value(policy, OPT_entrypoint);
+	const struct value *args = policy_value(policy, OPT_args);
+	char **words = line->command;
+	size_t count = 0, used = 0;
+
+	while (words && words[count])
+		count++;
+	char **argv = arena_array(arena, count + args->count + entrypoint->count + 5, sizeof *argv);
+	if (script) {
+		argv[used++] = arena_strdup(arena, shell);
+		argv[used++] = arena_strdup(arena, "-c");
+		argv[used++] = arena_strdup(arena, script);
+	} else if (count) {
+		for (size_t i = 0; i < entrypoint->count; i++)
+			argv[used++] = arena_strdup(arena, entrypoint->items[i].text);
+	} else if (exec) {
+		argv[used++] = arena_strdup(arena, exec);
+		for (size_t i = 0; i < args->count; i++)
+			argv[used++] = arena_strdup(arena, args->items[i].text);
+	} else if (policy_bool(policy, OPT_interactive, false) && isatty(0)) {
+		argv[used++] = arena_strdup(arena, shell);
+	} else {
+		error_add(err, NO_ORIGIN, NULL, "no command specified");
+		error_hint(err, "write it after --: sandlock run [options] -- COMMAND ...");
+		return NULL;
+	}
+	for (size_t i = 0; i < count; i++)
+		argv[used++] = words[i];
+	return argv;
+}
+
+static bool open_reports(const struct policy *policy, struct launch *launch, struct error *err)
+{
+	launch->status_fd = launch->report_fd = -1;
+	if (policy_is_set(policy, OPT_status_fd)) {
+		int fd = (int)policy_u64(policy, OPT_status_fd, 0);
+		int flags = fcntl(fd, F_GETFL);
+
+		if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+			return error_add(err, policy_origin(policy, OPT_status_fd), NULL,
+					 "descriptor %d is not open for writing", fd);
+		launch->status_fd = fd;
+	}
+	const char *report = policy_text(policy, OPT_report, NULL);
+	if (!report)
+		return true;
+	/* A file, never a link or a pipe that something could have put in its place. */
+	int fd = open(report, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+		      0600);
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_add_errno(err, policy_origin(policy, OPT_report), NULL, errno,
+				       "cannot write the report %s", error_quote(err, report));
+	if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode))
+		return error_add(err, policy_origin(policy, OPT_report), NULL,
+				 "%s is not a regular file", error_quote(err, report));
+	launch->report_fd = fd;
+	return true;
+}
+
+static int explain(const struct cli *cli, const struct plan *plan)
+{
+	auto_str out = {0};
+
+	if (cli->json) {
+		struct json j = {.out = &out};
+
+		plan_describe_json(plan, &j);
+		str_add_char(&out, '\n');
+	} else {
+		plan_describe(plan, &out);
+	}
+	return cli_print(&out);
+}
+
+struct start {
+	struct arena arena;
+	struct command_line line;
+	struct policy policy;
+	struct host host;
+	struct plan plan;
+	struct launch launch;
+	struct error err;
+	bool refused;
+};
+
+/* Everything from the parsed line to the exec; returns the status of a failure (or of --explain). */
+static int start(struct cli *cli, struct start *st, struct plan_request *request)
+{
+	const struct policy *policy = &st->policy;
+	struct error *err = &st->err;
+
+	if (!policy_bool(policy, OPT_supervisor, true)) {
+		request->wanted = PLAN_IN_PLACE;
+		if (request->mode == IN_SUPERVISED)
+			request->mode = IN_KERNEL;
+	}
+	policy_check(policy, request->mode, err);
+	char **command = choose_command(&st->line, policy, &st->arena, err);
+	host_probe(&st->host);
+	if (!plan_build(policy, &st->host, request, &st->arena, &st->plan, err) || err->errors)
+		return EXIT_SANDLOCK;
+	if (policy_bool(policy, OPT_explain, false))
+		return explain(cli, &st->plan);
+
+	struct launch *launch = &st->launch;
+	char **environment;
+
+	launch->policy = policy;
+	launch->plan = &st->plan;
+	launch->host = &st->host;
+	launch->s = &cli->s;
+	launch->quiet = cli->quiet;
+	launch->compat = cli->compat;
+	if (!environment_build(policy, &cli->s, &st->arena, &environment, err) ||
+	    !open_reports(policy, launch, err))
+		return EXIT_SANDLOCK;
+	launch->command = command;
+	launch->environment = environment;
+	launch->candidates = exec_candidates(command[0], environment, &st->arena);
+
+	if (err->count) { /* warnings: the program owns the terminal from here on */
+		cli_report(cli, err, 0);
+		error_free(err);
+	}
+	if (st->plan.mode == PLAN_IN_PLACE)
+		return launch_in_place(launch, err);
+
+	int status = launch_supervised(launch, &st->refused, err);
+	if (st->refused && !st->plan.view.required) {
+		/* The host said no where the plan had hoped: plan again for a host without namespaces. */
+		error_free(err);
+		st->host.user_namespace = ANSWER_NO;
+		st->host.user_namespace_reason = "the kernel refused it";
+		if (!plan_build(policy, &st->host, request, &st->arena, &st->plan, err))
+			return EXIT_SANDLOCK;
+		if (err->count) {
+			cli_report(cli, err, 0);
+			error_free(err);
+		}
+		status = launch_supervised(launch, &st->refused, err);
+	}
+	return status;
+}
+
+static int run_with(struct cli *cli, char **argv, struct plan_request request)
+{
+	struct start *st = calloc(1, sizeof *st); /* lives until the exec */
+	struct timespec now;
+	bool usage = false;
+
+	if (!st)
+		return EXIT_SANDLOCK;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	st->launch.started_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	policy_init(&st->policy, &st->arena);
+	policy_init(&st->line.policy, &st->arena);
+	if (!flags_parse(argv, &cli->s, &st->line, &usage, &st->err))
+		return cli_report(cli, &st->err, usage ? EXIT_USAGE : EXIT_SANDLOCK);
+	if (st->line.help) {
+		auto_str help = {0};
+
+		cli_help(argv[0], st->line.help_all, &help);
+		return cli_print(&help);
+	}
+	const struct policy *flags = &st->line.policy;
+	cli->json |= policy_bool(flags, OPT_json, false);
+	cli->quiet |= policy_bool(flags, OPT_quiet, false);
+	cli->s.trust_policy |= policy_bool(flags, OPT_trust_policy, false);
+	cli->s.use_cache &= !policy_bool(flags, OPT_no_cache, false);
+	cli->s.policy_path = policy_text(flags, OPT_policy_path, cli->s.policy_path);
+
+	request.cwd = cli->s.cwd;
+	if (!policy_resolve(&st->line, &cli->s, &st->policy, &st->err))
+		return cli_report(cli, &st->err, EXIT_SANDLOCK);
+	return cli_report(cli, &st->err, start(cli, st, &request));
+}
+
+int run_main(struct cli *cli, int argc UNUSED, char **argv)
+{
+	return run_with(cli, argv,
+			(struct plan_request){.wanted = PLAN_SUPERVISE, .mode = IN_SUPERVISED});
+}
+
+int confine_main(struct cli *cli, int argc UNUSED, char **argv)
+{
+	return run_with(cli, argv,
+			(struct plan_request){.wanted = PLAN_IN_PLACE, .mode = IN_CONFINE});
+}
+
+int supervise_main(struct cli *cli, int argc, char **argv)
+{
+	struct error err = {0};
+	char *end;
+	long fd = argc == 2 ? strtol(argv[1], &end, 10) : -1;
+
+	if (fd < 3 || fd > 1 << 20 || *end) {
+		error_add(&err, NO_ORIGIN, NULL, "this role is started by sandlock itself");
+		return cli_report(cli, &err, EXIT_USAGE);
+	}
+	int status = supervise((int)fd, &err);
+	return cli_report(cli, &err, status);
+}
