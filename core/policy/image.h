@@ -11,7 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IMAGE_MAGIC 0x43504c53u /* "SLPC" */
+#define IMAGE_MAGIC 0x43504c53u	       /* "SLPC": a policy */
+#define IMAGE_MAGIC_FILTER 0x46424c53u /* "SLBF": a compiled filter */
+#define IMAGE_BYTE_ORDER 0x01020304u
+#define IMAGE_CRITICAL 1u /* section flag */
 enum { IMAGE_MAJOR = 1, IMAGE_MINOR = 0, IMAGE_HEADER_SIZE = 256, IMAGE_MAX_SECTIONS = 64 };
 enum { IMAGE_MAX_SIZE = 4 * 1024 * 1024 };
 
@@ -90,6 +93,8 @@ struct image_writer {
 	uint32_t section_count;
 	char *strings;
 	size_t strings_size, strings_cap;
+	uint32_t *slots; /* hash table of string offsets, so that adding text is not quadratic */
+	size_t slot_count, slots_used;
 	struct image_header header; /* caller fills the key fields */
 };
 
