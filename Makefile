@@ -348,13 +348,16 @@ build/lint/%.tidy: %.c .clang-tidy Makefile $(filter %.h,$(C_FILES)) | build/hos
 		{ cat $@.out; grep -v 'warnings\? generated\|^Suppressed\|^Use -header-filter' $@.err; exit 1; }
 	@touch $@
 
-.PHONY: lint lint-format lint-cppcheck lint-tidy
+.PHONY: lint lint-format lint-cppcheck lint-tidy format
+format:
+	@clang-format -i $(C_FILES)
 lint: lint-format lint-cppcheck lint-tidy analyze
 lint-format:
-	@$(if $(C_FILES),clang-format --dry-run -Werror $(C_FILES),true)
+	@test -z '$(C_FILES)' || clang-format --dry-run -Werror $(C_FILES)
 lint-cppcheck:
-	@$(if $(CORE),cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,portability \
-		--suppress=missingIncludeSystem -D_GNU_SOURCE -Icore $(CORE) $(PROGRAM) $(PRELOAD),true)
+	@test -z '$(CORE)' || cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
+		--enable=warning,portability --suppress=missingIncludeSystem -D_GNU_SOURCE -Icore \
+		$(CORE) $(PROGRAM) $(PRELOAD)
 lint-tidy: $(patsubst %.c,build/lint/%.tidy,$(CORE) $(PROGRAM))
 
 # ---------------------------------------------------------------- man pages, completions, install
@@ -406,4 +409,4 @@ dist: all $(MAN) $(COMPLETIONS)
 		--mode=u+rw,go=rX,a-s --format=gnu -cf - $(RELEASE) | gzip -9n >$(RELEASE).tar.gz
 	@cd build/dist && sha256sum $(RELEASE).tar.gz | tee $(RELEASE).tar.gz.sha256
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find build/*/obj build/*/dep -type f -name '*.d' 2>/dev/null)

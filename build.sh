@@ -143,7 +143,7 @@ apt_sources() {
 	suite=$(os_release VERSION_CODENAME)
 	[ "$(os_release ID)" = debian ] || return 1
 	mirror=$(debian_mirror)
-	mkdir -p "$apt"/{lists/partial,cache/archives/partial,etc}
+	mkdir -p "$apt"/{lists/partial,cache/archives/partial,etc,none}
 	: >"$apt/status"
 	echo "deb-src [signed-by=$KEYRING] ${mirror:-$PUBLIC_MIRROR} $suite main" >"$apt/etc/sources.list"
 	{
@@ -161,12 +161,12 @@ apt_sources() {
 			Dir::State::status "$apt/status";
 			Dir::State::lists "$apt/lists";
 			Dir::Cache "$apt/cache";
-			Dir::Etc::main "none";
-			Dir::Etc::parts "none";
-			Dir::Etc::preferences "none";
-			Dir::Etc::preferencesparts "none";
+			Dir::Etc::main "$apt/none/apt.conf";
+			Dir::Etc::parts "$apt/none";
+			Dir::Etc::preferences "$apt/none";
+			Dir::Etc::preferencesparts "$apt/none";
 			Dir::Etc::sourcelist "$apt/etc/sources.list";
-			Dir::Etc::sourceparts "none";
+			Dir::Etc::sourceparts "$apt/none";
 		END
 	} >"$apt/apt.conf"
 	say "fetching the libraries' sources from ${mirror:-$PUBLIC_MIRROR}"
@@ -357,13 +357,15 @@ verb_lint() {
 verb_sanitize() {
 	need "$FOR_BUILD" "$FOR_SANITIZE"
 	build sanitize
-	tests/run sanitize
+	local status=0
+	tests/run sanitize || status=1
 	if can_fuzz; then
 		build fuzz
-		tests/run fuzz "${FUZZ_SECONDS:-5}"
+		tests/run fuzz "${FUZZ_SECONDS:-5}" || status=1
 	else
 		say "fuzz: skipped, there is no clang with libFuzzer on this machine"
 	fi
+	return "$status"
 }
 
 can_fuzz() {
