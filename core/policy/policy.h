@@ -52,6 +52,7 @@ enum option_flag {
 	OPTION_DENIES = 1 << 6,	  /* elements narrow the policy (locked layers may be extended with them) */
 	OPTION_TOML = 1 << 7,	  /* key exists in the reference's TOML schema */
 	OPTION_HIDDEN = 1 << 8,	  /* accepted, not listed by --help */
+	OPTION_WHOLE = 1 << 9,	  /* a list that a later layer replaces instead of extending it (program.args) */
 };
 
 enum option_id {
@@ -63,7 +64,7 @@ enum option_id {
 
 /* One row of options.def. */
 struct option {
-	const char *section; /* "filesystem", or NULL: command line only */
+	const char *section; /* "filesystem"; "" = top of a file; NULL = command line only */
 	const char *key;     /* "read" */
 	const char *flag;    /* "fs-read" without dashes, or NULL: files only */
 	char letter;	     /* 'r', or 0 */
@@ -94,7 +95,15 @@ struct value {
 	bool set; /* given by somebody; an empty list may be set */
 };
 
-/* A file that took part, for the cache and for `policy show`. */
+/* What a layer takes away from those below it, before its own values are laid on top. */
+struct edit {
+	enum option_id id;
+	bool reset;	  /* everything (--reset, null, {set: ...}); else the one element `item` */
+	struct item item; /* what to remove; for resets only its origin */
+};
+
+/* A file that took part, for the cache and for `policy show`; or a variable whose value is part of the result, then `path` is
+ * "${NAME}=VALUE" (variable_unchanged() in values.h compares it). */
 struct dependency {
 	const char *path;    /* canonical */
 	uint64_t size;
@@ -108,6 +117,9 @@ struct policy {
 	struct dependency *dependencies;
 	size_t dependency_count;
 	size_t dependency_cap;
+	struct edit *edits; /* of one layer; a resolved policy has none */
+	size_t edit_count;
+	size_t edit_cap;
 	const char *name; /* "python", "shipped:python", a path, or NULL */
 };
 
@@ -117,9 +129,10 @@ void policy_init(struct policy *policy, struct arena *arena);
  * the option by key when origin.line is not 0, else by flag. */
 bool policy_add(struct policy *policy, enum option_id id, const char *text, struct origin origin,
 		struct error *err);
-/* Lays `over` on top of `base`: scalars replace, lists append without duplicates, maps per key. */
+/* Lays `over` on top of `base`: its edits first, then scalars replace, lists append without duplicates, maps per key. Both
+ * share one arena, or that of `over` lives as long. */
 void policy_merge(struct policy *base, const struct policy *over);
-/* Forget what was given (--reset KEY, YAML null). */
+/* Forget what was given (--reset KEY, YAML null), here and, by an edit, in the layers below. */
 void policy_reset(struct policy *policy, enum option_id id);
 /* Conflicts between options, modes, rows marked OPTION_LATER. All of them, each with its place. */
 bool policy_check(const struct policy *policy, unsigned mode, struct error *err);
