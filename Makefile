@@ -50,8 +50,10 @@ GENERATED := $(if $(wildcard core/policy/builtin.h),build/gen/policies.c)
 
 # ---------------------------------------------------------------- the revision in the program
 
-# The commit, "-dirty" when the tree differs from it; "release" in an unpacked source archive.
-BUILD_ID := $(shell id=$$(git rev-parse --short=12 HEAD 2>/dev/null) || { echo release; exit; }; \
+# The commit, "-dirty" when the tree differs from it; "release" in an unpacked source archive,
+# "unknown" in a checkout that git cannot read.
+BUILD_ID := $(shell id=$$(git rev-parse --short=12 HEAD 2>/dev/null) || \
+	{ test -e .git && echo unknown || echo release; exit; }; \
 	test -z "$$(git status --porcelain 2>/dev/null)" || id=$$id-dirty; echo $$id)
 # All dates in what is built are the commit's: two builds of one commit are the same bytes.
 export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)

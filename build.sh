@@ -218,6 +218,10 @@ linux-libc-dev  /usr/include/linux/landlock.h
 musl-tools      musl-gcc
 xz-utils        xz
 '
+# The README's first command runs python3.
+readonly FOR_RUN='
+python3         python3
+'
 readonly FOR_TEST='
 libcmocka-dev   /usr/include/cmocka.h
 python3-pytest  /usr/lib/python3/dist-packages/pytest/__init__.py
@@ -309,7 +313,7 @@ verb_build() {
 # Only the program speaks on standard output; the build is heard when it fails.
 verb_run() {
 	[ $# -gt 0 ] || die "usage: ./build.sh run -- CMD..."
-	need "$FOR_BUILD"
+	need "$FOR_BUILD" "$FOR_RUN"
 	[ -x build/sandlock ] || say "building sandlock (once)"
 	mkdir -p build
 	build all >build/build.log 2>&1 || {
