@@ -36,6 +36,10 @@ enum plan_feature {
 	WHEN_CLOSED_UNKNOWN = 1 << 12,	/* numbers newer than the table: ENOSYS */
 	WHEN_NO_NETLINK = 1 << 13,
 	WHEN_METADATA_CLOSED = 1 << 14, /* nothing is writable: chmod, chown, xattr... are denied for good */
+	WHEN_NO_INET = 1 << 15,		/* --no-net: no INET or INET6 socket at all */
+	WHEN_NO_INET6 = 1 << 16,	/* --no-ipv6 */
+	WHEN_NO_BIND_PORTS = 1 << 17,	/* not one TCP port may be bound */
+	WHEN_HOSTNAME_FILES = 1 << 18,	/* files that show the host name are readable, so opens are trapped too */
 };
 
 enum rule_flag {
