@@ -135,9 +135,10 @@ endef
 $(foreach v,$(VARIANTS),$(eval $(call VARIANT,$v)))
 
 $(call stamp,build/gen/commit,$(BUILD_ID) $(SOURCE_DATE_EPOCH))
-$(call stamp,build/gen/sources,$(CORE) $(PROGRAM) $(PRELOAD) $(PRELOAD_CORE) $(POLICIES) $(HELPERS))
+$(call stamp,build/gen/sources,$(CORE) $(PROGRAM) $(PRELOAD) $(PRELOAD_CORE) $(HELPERS))
+$(call stamp,build/gen/policies,$(POLICIES))
 
-build/gen/policies.c: $(POLICIES) build/gen/sources Makefile
+build/gen/policies.c: $(POLICIES) build/gen/policies Makefile
 	@mkdir -p $(@D)
 	@echo "  GEN $@"
 	@{ echo '/* Made by the Makefile from policies/. Do not edit. */'; \
