@@ -33,7 +33,7 @@ static const int allowed[] = {
 	SYS_brk,	   SYS_mremap,	    SYS_memfd_create,  SYS_ftruncate,
 	SYS_sched_yield,   SYS_nanosleep,   SYS_clock_nanosleep, SYS_set_robust_list,
 	SYS_rseq,	   SYS_membarrier,  SYS_restart_syscall, SYS_rt_sigtimedwait,
-	SYS_statx,	   SYS_openat2,
+	SYS_statx,	   SYS_openat2,	    SYS_uname,
 #ifdef SYS_getpgrp
 	SYS_getpgrp,
 #endif
