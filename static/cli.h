@@ -23,8 +23,9 @@ struct cli {
 	const struct command *command; /* the one that runs; NULL before it is known */
 	bool json;		       /* --json before or after the subcommand */
 	bool quiet;
-	bool compat; /* SANDLOCK_EXIT_COMPAT=1: the reference's exit statuses */
-	bool color;  /* diagnostics on stderr may be coloured */
+	bool compat;  /* SANDLOCK_EXIT_COMPAT=1: the reference's exit statuses */
+	bool profile; /* called as `sandlock profile`: the reference's forms of output */
+	bool color;   /* diagnostics on stderr may be coloured */
 };
 
 struct command {

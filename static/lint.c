@@ -1,0 +1,218 @@
+/* Warnings about a correct policy: grants that give more than the author will have meant. */
+#include "verbs.h"
+
+#include "policy/cache.h"
+#include "policy/values.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Rows of filesystem grants, and what they give. */
+static const struct grant {
+	enum option_id id;
+	bool writes, optional;
+} grants[] = {
+	{OPT_fs_read, false, false},	      {OPT_fs_write, true, false},
+	{OPT_fs_read_if_exists, false, true}, {OPT_fs_write_if_exists, true, true},
+	{OPT_fs_read_noexec, false, false},   {OPT_fs_exec, false, false},
+};
+
+/* Beneath the home directory. */
+static const char *const credentials[] = {
+	".ssh",
+	".gnupg",
+	".aws",
+	".kube",
+	".docker",
+	".netrc",
+	".git-credentials",
+	".config/gcloud",
+	".config/gh",
+	".azure",
+	".local/share/keyrings",
+	".password-store",
+	".mozilla",
+	".config/chromium",
+	".bash_history",
+};
+
+/* A socket of these is a way out of any sandbox. */
+static const char *const sockets[] = {
+	"/run/docker.sock", "/var/run/docker.sock", "/run/podman", "/run/containerd",
+	"/run/dbus",	    "/tmp/.X11-unix",
+};
+
+/* What programs outside look for or load. */
+static const char *const program_places[] = {
+	"/bin",
+	"/sbin",
+	"/lib",
+	"/lib64",
+	"/usr/bin",
+	"/usr/sbin",
+	"/usr/lib",
+	"/usr/local/bin",
+	"/usr/local/sbin",
+	"/usr/local/lib",
+	"/etc/ld.so.preload",
+	"/etc/ld.so.cache",
+};
+
+struct lint {
+	const struct policy *policy;
+	const struct surroundings *s;
+	struct error *err;
+};
+
+static const char *key(const struct lint *l, enum option_id id)
+{
+	return option_name(&l->err->arena, id, false);
+}
+
+static const char *below(const struct lint *l, const char *parent, const char *name)
+{
+	return arena_printf(&l->err->arena, "%s/%s", parent, name);
+}
+
+static void covers(const struct lint *l, const struct grant *g, const struct item *item,
+		   const char *const *list, size_t count, const char *parent, const char *id,
+		   const char *what)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *path = parent ? below(l, parent, list[i]) : list[i];
+
+		if (!path_within(path, item->text))
+			continue;
+		error_warn(l->err, item->origin, key(l, g->id), id, "%s covers %s, %s",
+			   error_quote(l->err, item->text), path, what);
+		return;
+	}
+}
+
+/* Directories on PATH that lie within the grant. */
+static void covers_search_path(const struct lint *l, const struct grant *g, const struct item *item)
+{
+	const char *path = surroundings_env(l->s, "PATH");
+
+	while (path && *path) {
+		size_t len = strcspn(path, ":");
+		const char *dir = arena_strndup(&l->err->arena, path, len);
+
+		if (len && dir[0] == '/' && path_within(dir, item->text)) {
+			error_warn(l->err, item->origin, key(l, g->id), "W103",
+				   "%s covers %s, where your shell looks for programs",
+				   error_quote(l->err, item->text), dir);
+			return;
+		}
+		path += len + (path[len] == ':');
+	}
+}
+
+static void lint_write(const struct lint *l, const struct grant *g, const struct item *item)
+{
+	const char *home = l->s->home;
+	const char *places[4] = {"/etc/sandlock"};
+	size_t n = 1;
+
+	if (home)
+		places[n++] = below(l, home, ".config/sandlock");
+	const char *cache = cache_directory(l->s, &l->err->arena);
+	if (cache)
+		places[n++] = cache;
+	covers(l, g, item, places, n, NULL, "W102", "from which sandlock reads policies");
+	covers(l, g, item, program_places, ARRAY_LEN(program_places), NULL, "W103",
+	       "from which programs outside are started");
+	covers_search_path(l, g, item);
+	if (path_within(item->text, "/proc") || path_within(item->text, "/sys"))
+		error_warn(l->err, item->origin, key(l, g->id), "W108",
+			   "writing below %s changes the kernel's settings, not files",
+			   error_quote(l->err, item->text));
+}
+
+static void lint_grant(const struct lint *l, const struct grant *g, const struct item *item)
+{
+	struct stat st;
+
+	if (!item->text)
+		return;
+	if (!g->optional && !(item->flags & ITEM_OPTIONAL) && stat(item->text, &st) < 0 &&
+	    (errno == ENOENT || errno == ENOTDIR)) {
+		error_warn(l->err, item->origin, key(l, g->id), "W105",
+			   "%s does not exist here: a run would not start",
+			   error_quote(l->err, item->text));
+		error_hint(l->err, "%s_if_exists skips it where it is missing",
+			   g->writes ? "filesystem.write" : "filesystem.read");
+	}
+	if (strcmp(item->text, "/") == 0) {
+		error_warn(l->err, item->origin, key(l, g->id), "W104",
+			   "grants the whole file system for %s",
+			   g->writes ? "writing" : "reading");
+		return;
+	}
+	if (l->s->home)
+		covers(l, g, item, credentials, ARRAY_LEN(credentials), l->s->home, "W101",
+		       "which holds credentials or private records");
+	covers(l, g, item, sockets, ARRAY_LEN(sockets), NULL, "W109",
+	       "through which services outside can be reached");
+	if (g->writes)
+		lint_write(l, g, item);
+}
+
+/* A grant beneath another one that gives the same says nothing. */
+static void lint_shadowed(const struct lint *l, const struct grant *g, size_t index)
+{
+	const struct value *v = policy_value(l->policy, g->id);
+	const struct item *item = &v->items[index];
+
+	for (size_t k = 0; k < ARRAY_LEN(grants); k++) {
+		const struct grant *other = &grants[k];
+		const struct value *w = policy_value(l->policy, other->id);
+		bool enough = other->writes || (!g->writes && other->id != OPT_fs_read_noexec);
+
+		for (size_t i = 0; enough && i < w->count; i++) {
+			const struct item *wider = &w->items[i];
+
+			if (wider == item || !wider->text || !item->text ||
+			    strcmp(wider->text, item->text) == 0 ||
+			    !path_within(item->text, wider->text))
+				continue;
+			error_warn(l->err, item->origin, key(l, g->id), "W107",
+				   "%s adds nothing: %s is granted already",
+				   error_quote(l->err, item->text),
+				   error_quote(l->err, wider->text));
+			return;
+		}
+	}
+}
+
+static void lint_deprecated(const struct lint *l)
+{
+	for (enum option_id id = 0; id < OPT_COUNT; id++) {
+		const char *section = options[id].section;
+
+		if (!(options[id].flags & OPTION_HIDDEN) || !section || !section[0] ||
+		    !policy_is_set(l->policy, id))
+			continue;
+		error_warn(l->err, policy_origin(l->policy, id), key(l, id), "W106",
+			   "an older key that does nothing any more");
+	}
+	if (policy_value(l->policy, OPT_disable)->count)
+		error_warn(l->err, policy_origin(l->policy, OPT_disable), key(l, OPT_disable),
+			   "W110", "switches a protection off also where the kernel has it");
+}
+
+void policy_lint(const struct policy *policy, const struct surroundings *s, struct error *err)
+{
+	const struct lint l = {policy, s, err};
+
+	for (size_t k = 0; k < ARRAY_LEN(grants); k++) {
+		const struct value *v = policy_value(policy, grants[k].id);
+
+		for (size_t i = 0; i < v->count; i++) {
+			lint_grant(&l, &grants[k], &v->items[i]);
+			lint_shadowed(&l, &grants[k], i);
+		}
+	}
+	lint_deprecated(&l);
+}
