@@ -1,5 +1,5 @@
 /* sandlock run, sandlock confine, and the hidden role supervisor: from arguments to the program's exit status. */
-#include "static/cli.h"
+#include "cli.h"
 
 #include "base/fd.h"
 #include "base/json.h"

@@ -12,8 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
-#include <linux/prctl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

@@ -12,7 +12,6 @@
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
-#include <linux/prctl.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>

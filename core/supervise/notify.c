@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 static const handler handlers[HANDLER_COUNT] = {
@@ -44,13 +43,13 @@ bool notify_open(struct session *s)
 	request_size = sizes.seccomp_notif;
 	/* The caller's wake-up happens on our CPU: without it a trap costs ten times as much in a virtual machine. EINVAL before
 	 * Linux 6.6. The flags are passed by value. */
-	ioctl(s->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+	SYS(ioctl, s->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 	return true;
 }
 
 bool notify_valid(const struct call *call)
 {
-	return ioctl(call->session->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id) == 0;
+	return SYS(ioctl, call->session->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id) == 0;
 }
 
 static void send_response(const struct call *call, int32_t error, int64_t value, uint32_t flags)
@@ -66,7 +65,7 @@ static void send_response(const struct call *call, int32_t error, int64_t value,
 	r.resp.val = value;
 	r.resp.flags = flags;
 	/* ENOENT: the caller is gone. */
-	ioctl(call->session->listener, SECCOMP_IOCTL_NOTIF_SEND, &r);
+	SYS(ioctl, call->session->listener, SECCOMP_IOCTL_NOTIF_SEND, &r);
 }
 
 static void send_fd(const struct call *call, struct reply reply)
@@ -77,16 +76,16 @@ static void send_fd(const struct call *call, struct reply reply)
 		.srcfd = (uint32_t)reply.fd,
 		.newfd_flags = reply.cloexec ? O_CLOEXEC : 0,
 	};
-	int r = ioctl(call->session->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+	long r = SYS(ioctl, call->session->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
 
-	if (r < 0 && errno == EINVAL) { /* before Linux 5.14: two steps */
+	if (r == -EINVAL) { /* before Linux 5.14: two steps */
 		add.flags = 0;
-		r = ioctl(call->session->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+		r = SYS(ioctl, call->session->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
 		if (r >= 0)
 			send_response(call, 0, r, 0);
 	}
-	if (r < 0 && errno != ENOENT)
-		send_response(call, errno == EMFILE || errno == ENFILE ? -errno : -EIO, 0, 0);
+	if (r < 0 && r != -ENOENT)
+		send_response(call, r == -EMFILE || r == -ENFILE ? (int32_t)r : -EIO, 0, 0);
 	close(reply.fd);
 }
 
@@ -121,7 +120,7 @@ void notify_reply(const struct call *call, struct reply reply)
 void notify_serve(struct session *s)
 {
 	memset(&request, 0, request_size); /* the kernel insists */
-	if (ioctl(s->listener, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0)
+	if (SYS(ioctl, s->listener, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0)
 		return; /* ENOENT: the caller died meanwhile; EINTR */
 
 	const struct seccomp_data *data = &request.notif.data;
