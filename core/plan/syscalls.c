@@ -130,14 +130,21 @@ enum handler_id filter_handler(uint32_t features, int nr)
 	return HANDLER_NONE;
 }
 
-int syscall_number(const char *name)
+int call_find(const char *name)
 {
 	const char *text = call_names;
 
-	for (size_t i = 0; i < CALL_COUNT; i++, text += strlen(text) + 1)
+	for (int i = 0; i < CALL_COUNT; i++, text += strlen(text) + 1)
 		if (!strcmp(text, name))
-			return call_infos[i].number[arch_index(AUDIT_ARCH_NATIVE)];
+			return i;
 	return -1;
+}
+
+int syscall_number(const char *name)
+{
+	int call = call_find(name);
+
+	return call < 0 ? -1 : call_infos[call].number[arch_index(AUDIT_ARCH_NATIVE)];
 }
 
 const char *syscall_name(int nr)

@@ -96,6 +96,8 @@ extern const size_t syscall_row_count;
 /* ARCH_* of an AUDIT_ARCH value, -1 when unknown. */
 int arch_index(uint32_t audit_arch);
 const char *call_name(enum call_id call);
+/* -1 when the tables have no such name. */
+int call_find(const char *name);
 const char *group_name(enum syscall_group_id group);
 /* Why row `index` is there. */
 const char *row_reason(size_t index);
