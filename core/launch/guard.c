@@ -166,15 +166,10 @@ static int guard_child(void *argument)
 		       info.si_pid)
 			if (info.si_pid == g->guest_pid)
 				report(g, info.si_code, info.si_status);
-		if (r == -ECHILD)
-			report(g, 0, 0);
 		if (orphaned(g))
 			end_everything(g);
-		if (r == -ECHILD) {
-			const uint64_t death = 1ULL << (SIGTERM - 1);
-
-			while (!orphaned(g))
-				SYS(rt_sigtimedwait, &death, 0, 0, SIGSET_BYTES);
+		if (r == -ECHILD) { /* nobody is left to watch */
+			report(g, 0, 0);
 			leave(0);
 		}
 		SYS(rt_sigtimedwait, &wanted, 0, 0, SIGSET_BYTES);

@@ -127,6 +127,8 @@ bool harden_self(const struct session *s, struct error *err);
 
 /* terminal.c */
 void terminal_open(struct session *s);
+/* The guest is to have the terminal from its start: standard input is ours and we are in the foreground. */
+bool terminal_offered(const struct session *s);
 void terminal_give(struct session *s);
 void terminal_take(struct session *s);
 void terminal_stopped(struct session *s, int signal);

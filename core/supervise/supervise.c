@@ -151,6 +151,31 @@ static void on_interrupt(struct session *s, int signal)
 		s->kill_ns = now + s->record.kill_after_ns;
 }
 
+static void on_guest(struct session *s)
+{
+	struct guard_event event;
+
+	while (read(s->event_fd, &event, sizeof event) == sizeof event) {
+		switch (event.code) {
+		case 0:
+			s->all_ended = true;
+			break;
+		case CLD_STOPPED:
+			terminal_stopped(s, event.status);
+			break;
+		case CLD_CONTINUED:
+			break;
+		default:
+			s->guest_ended = true;
+			s->code = event.code;
+			s->status = event.status;
+			if (s->reason == END_EXIT && event.code != CLD_EXITED)
+				s->reason = END_SIGNAL;
+			break;
+		}
+	}
+}
+
 static void on_child(struct session *s)
 {
 	siginfo_t info;
@@ -162,6 +187,7 @@ static void on_child(struct session *s)
 		else if (info.si_pid == s->record.holder_pid)
 			s->holder_ended = true;
 	}
+	on_guest(s); /* the guard's last words */
 	if ((s->guard_ended || s->holder_ended) && !s->guest_ended && !s->killed)
 		everything_signal(s, SIGKILL); /* somebody killed the one who watches: nothing may survive it */
 }
@@ -191,31 +217,6 @@ static void on_signals(struct session *s)
 			guest_signal(s, signal);
 			break;
 		default:
-			break;
-		}
-	}
-}
-
-static void on_guest(struct session *s)
-{
-	struct guard_event event;
-
-	while (read(s->event_fd, &event, sizeof event) == sizeof event) {
-		switch (event.code) {
-		case 0:
-			s->all_ended = true;
-			break;
-		case CLD_STOPPED:
-			terminal_stopped(s, event.status);
-			break;
-		case CLD_CONTINUED:
-			break;
-		default:
-			s->guest_ended = true;
-			s->code = event.code;
-			s->status = event.status;
-			if (s->reason == END_EXIT && event.code != CLD_EXITED)
-				s->reason = END_SIGNAL;
 			break;
 		}
 	}
@@ -258,13 +259,12 @@ static int poll_timeout(const struct session *s)
 /* Everything that the policy wants to wait for is gone. */
 static bool finished(const struct session *s)
 {
-	if (s->guard_ended || s->holder_ended)
-		return true;
 	if (!s->guest_ended)
-		return false;
+		return s->guard_ended || s->holder_ended;
+	if (s->killed || !(s->record.flags & RECORD_DESCENDANTS_WAIT))
+		return true;
 	/* In a view the orphans are process 1's: its end says that they are gone. */
-	return s->killed || !(s->record.flags & RECORD_DESCENDANTS_WAIT) ||
-	       (!(s->record.flags & RECORD_VIEW) && s->all_ended);
+	return s->record.flags & RECORD_VIEW ? s->holder_ended : s->all_ended || s->guard_ended;
 }
 
 static void serve(struct session *s)
@@ -307,14 +307,12 @@ static void end_run(struct session *s)
 	terminal_take(s);
 	if (s->tty_fd >= 0 && s->code != CLD_EXITED)
 		tcsetattr(s->tty_fd, TCSADRAIN, &s->modes);
-	if (!s->guest_ended) {
-		on_guest(s); /* the guard's last words */
-		if (!s->guest_ended) {
-			s->code = CLD_KILLED;
-			s->status = SIGKILL;
-			if (s->reason == END_EXIT)
-				s->reason = END_SIGNAL;
-		}
+	on_guest(s);
+	if (!s->guest_ended) { /* killed together with the guard */
+		s->code = CLD_KILLED;
+		s->status = SIGKILL;
+		if (s->reason == END_EXIT)
+			s->reason = END_SIGNAL;
 	}
 	if (s->record.control_fd >= 0)
 		fd_close(&s->record.control_fd); /* process 1 leaves, the kernel ends its namespace */
@@ -365,6 +363,23 @@ static int setup_failed(struct session *s, const struct image *image, struct err
 	return status;
 }
 
+/*
+ * kill(-1) is the sharpest tool here. It is used only where the layer that the launcher took really confines signals: then our
+ * parent, which is outside, is out of reach. A parent that cannot be named (pid 0) proves nothing, so /proc is walked instead.
+ */
+static bool check_scope(struct session *s)
+{
+	pid_t parent = getppid();
+
+	if (!(s->record.flags & RECORD_SCOPED))
+		return true;
+	if (parent > 0)
+		return kill(parent, 0) < 0 && errno != ESRCH;
+	s->record.flags &= ~(uint32_t)RECORD_SCOPED;
+	s->guard.scoped = false;
+	return true;
+}
+
 int supervise(int image_fd, struct error *err)
 {
 	struct session *s = &session;
@@ -376,6 +391,11 @@ int supervise(int image_fd, struct error *err)
 		return STATUS_SANDLOCK;
 	}
 	close(image_fd);
+	if (!check_scope(s)) {
+		error_add(err, NO_ORIGIN, NULL,
+			  "Landlock was accepted but does not confine signals on this kernel");
+		return STATUS_SANDLOCK;
+	}
 	/* A reaper for whatever the guard leaves when it is killed. */
 	SYS(prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	if (!open_events(s)) {
@@ -383,6 +403,8 @@ int supervise(int image_fd, struct error *err)
 		return STATUS_SANDLOCK;
 	}
 
+	terminal_open(s);
+	s->guard.go = !terminal_offered(s); /* else it may exec only once it has the terminal */
 	int r = guard_start(&s->guard);
 	if (r < 0) {
 		error_add_errno(err, NO_ORIGIN, NULL, -r, "cannot make a process");
@@ -393,7 +415,6 @@ int supervise(int image_fd, struct error *err)
 		fd_close(&s->record.namespace_fd[i]);
 
 	int status = -1;
-	s->tty_fd = -1;
 	if (s->guard.phase != GUARD_CONFINED) {
 		status = setup_failed(s, &image, err);
 	} else {
@@ -409,7 +430,8 @@ int supervise(int image_fd, struct error *err)
 				s->timeout_ns = s->record.started_ns + s->record.timeout_ns;
 			if (s->record.max_duration_ns)
 				s->max_ns = now_ns() + s->record.max_duration_ns;
-			terminal_open(s);
+			if (terminal_offered(s))
+				terminal_give(s);
 			guard_release(&s->guard);
 			serve(s);
 		}

@@ -22,8 +22,11 @@ void terminal_open(struct session *s)
 		if (tcgetpgrp(fd) >= 0 && tcgetattr(fd, &s->modes) == 0)
 			s->tty_fd = fd;
 	s->guest_modes = s->modes;
-	if (s->tty_fd == 0 && foreground(s) && !(s->record.flags & RECORD_NEW_SESSION))
-		terminal_give(s);
+}
+
+bool terminal_offered(const struct session *s)
+{
+	return s->tty_fd == 0 && !(s->record.flags & RECORD_NEW_SESSION) && foreground(s);
 }
 
 /* SIGTTOU is blocked for all of our life, so tcsetpgrp() from the background is permitted. */
