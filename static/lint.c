@@ -100,7 +100,7 @@ static void covers_search_path(const struct lint *l, const struct grant *g, cons
 		const char *dir = arena_strndup(&l->err->arena, path, len);
 
 		if (len && dir[0] == '/' && path_within(dir, item->text)) {
-			error_warn(l->err, item->origin, key(l, g->id), "W103",
+			error_warn(l->err, item->origin, key(l, g->id), "W203",
 				   "%s covers %s, where your shell looks for programs",
 				   error_quote(l->err, item->text), dir);
 			return;
@@ -120,12 +120,12 @@ static void lint_write(const struct lint *l, const struct grant *g, const struct
 	const char *cache = cache_directory(l->s, &l->err->arena);
 	if (cache)
 		places[n++] = cache;
-	covers(l, g, item, places, n, NULL, "W102", "from which sandlock reads policies");
-	covers(l, g, item, program_places, ARRAY_LEN(program_places), NULL, "W103",
+	covers(l, g, item, places, n, NULL, "W202", "from which sandlock reads policies");
+	covers(l, g, item, program_places, ARRAY_LEN(program_places), NULL, "W203",
 	       "from which programs outside are started");
 	covers_search_path(l, g, item);
 	if (path_within(item->text, "/proc") || path_within(item->text, "/sys"))
-		error_warn(l->err, item->origin, key(l, g->id), "W108",
+		error_warn(l->err, item->origin, key(l, g->id), "W208",
 			   "writing below %s changes the kernel's settings, not files",
 			   error_quote(l->err, item->text));
 }
@@ -138,22 +138,22 @@ static void lint_grant(const struct lint *l, const struct grant *g, const struct
 		return;
 	if (!g->optional && !(item->flags & ITEM_OPTIONAL) && stat(item->text, &st) < 0 &&
 	    (errno == ENOENT || errno == ENOTDIR)) {
-		error_warn(l->err, item->origin, key(l, g->id), "W105",
+		error_warn(l->err, item->origin, key(l, g->id), "W205",
 			   "%s does not exist here: a run would not start",
 			   error_quote(l->err, item->text));
 		error_hint(l->err, "%s_if_exists skips it where it is missing",
 			   g->writes ? "filesystem.write" : "filesystem.read");
 	}
 	if (strcmp(item->text, "/") == 0) {
-		error_warn(l->err, item->origin, key(l, g->id), "W104",
+		error_warn(l->err, item->origin, key(l, g->id), "W204",
 			   "grants the whole file system for %s",
 			   g->writes ? "writing" : "reading");
 		return;
 	}
 	if (l->s->home)
-		covers(l, g, item, credentials, ARRAY_LEN(credentials), l->s->home, "W101",
+		covers(l, g, item, credentials, ARRAY_LEN(credentials), l->s->home, "W201",
 		       "which holds credentials or private records");
-	covers(l, g, item, sockets, ARRAY_LEN(sockets), NULL, "W109",
+	covers(l, g, item, sockets, ARRAY_LEN(sockets), NULL, "W209",
 	       "through which services outside can be reached");
 	if (g->writes)
 		lint_write(l, g, item);
@@ -177,7 +177,7 @@ static void lint_shadowed(const struct lint *l, const struct grant *g, size_t in
 			    strcmp(wider->text, item->text) == 0 ||
 			    !path_within(item->text, wider->text))
 				continue;
-			error_warn(l->err, item->origin, key(l, g->id), "W107",
+			error_warn(l->err, item->origin, key(l, g->id), "W207",
 				   "%s adds nothing: %s is granted already",
 				   error_quote(l->err, item->text),
 				   error_quote(l->err, wider->text));
@@ -194,12 +194,12 @@ static void lint_deprecated(const struct lint *l)
 		if (!(options[id].flags & OPTION_HIDDEN) || !section || !section[0] ||
 		    !policy_is_set(l->policy, id))
 			continue;
-		error_warn(l->err, policy_origin(l->policy, id), key(l, id), "W106",
+		error_warn(l->err, policy_origin(l->policy, id), key(l, id), "W206",
 			   "an older key that does nothing any more");
 	}
 	if (policy_value(l->policy, OPT_disable)->count)
 		error_warn(l->err, policy_origin(l->policy, OPT_disable), key(l, OPT_disable),
-			   "W110", "switches a protection off also where the kernel has it");
+			   "W210", "switches a protection off also where the kernel has it");
 }
 
 void policy_lint(const struct policy *policy, const struct surroundings *s, struct error *err)

@@ -118,6 +118,13 @@ static void add_origin(struct str *out, bool origins, struct origin origin, stru
 /* Files are text: a name in another encoding cannot be written into one. */
 static bool is_text(const struct item *item, enum option_id id, const char *text, struct error *err)
 {
+	if (item->flags & ITEM_PASS) {
+		error_add(err, item->origin, option_name(&err->arena, id, false),
+			  "%s without a value is possible on the command line only",
+			  error_quote(err, item->text));
+		error_hint(err, "program.env_pass hands on variables of the caller");
+		return false;
+	}
 	if (!text || utf8_valid(text, strlen(text)))
 		return true;
 	return error_add(err, item->origin, option_name(&err->arena, id, false),
