@@ -72,6 +72,7 @@ class inherited:
         secret = os.open(self.world.base / "out" / "secret", os.O_RDWR)
         directory = os.open(self.world.base / "out", os.O_RDONLY | os.O_DIRECTORY)
         listener = socket.socket(socket.AF_UNIX)
+        listener.bind(f"\0sandlock-left-open-{os.getpid()}")
         listener.listen(1)
         self.fds = [secret, directory, listener.detach(), *os.pipe()]
         return {"pass_fds": self.fds}

@@ -11,6 +11,8 @@ import tempfile
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 import sandbox
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -46,7 +48,10 @@ def build_probes(directory):
     """Compiles every probe, static, each from its own source file."""
     def one(source):
         target = directory / source.stem
-        subprocess.run(["gcc", "-static", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", target, source], check=True)
+        done = subprocess.run(["gcc", "-static", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", target, source],
+                              stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            pytest.exit(f"{source.name} does not compile:\n" + "\n".join(done.stderr.splitlines()[:20]), returncode=3)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(one, sorted((HERE / "probes").glob("*.c"))))

@@ -195,7 +195,8 @@ static void mount_calls(void)
 	attempt("fsopen", sys(430, "tmpfs", 0));
 	attempt("fspick", sys(433, AT_FDCWD, "/proc", 0) == -EINVAL ? 0 : sys(433, AT_FDCWD, "/proc", 0));
 	attempt("mount", sys(SYS_mount, "none", world("W_RW"), "tmpfs", 0, 0));
-	attempt("mount_setattr", sys(442, AT_FDCWD, world("W_RW"), 0, &(uint64_t[4]){ 0 }, 32));
+	uint64_t attributes[4] = { 0 };
+	attempt("mount_setattr", sys(442, AT_FDCWD, world("W_RW"), 0, attributes, sizeof(attributes)));
 	attempt("umount2", sys(SYS_umount2, world("W_RW"), 0));
 	long tree = probe.control ? sys(428, AT_FDCWD, world("W_RW"), 1) : -1;
 	attempt("move_mount", sys(429, tree, "", AT_FDCWD, world("W_RW"), 4 /* F_EMPTY_PATH */));
