@@ -34,11 +34,14 @@ struct source {
 bool source_open(const char *name, const char *relative_to, const struct surroundings *s,
 		 struct policy *policy, struct source *out, struct error *err);
 struct policy_entry { /* one line of `policy list` */
-	const char *name, *place /* user, system, shipped, builtin, profiles */, *path, *description;
+	const char *name, *place /* path, user, profiles, system, shipped, builtin */, *path, *description;
 	bool locked, shadowed;
 };
 /* All that can be found, sorted by name then by search order; count in *count. */
 struct policy_entry *policy_enumerate(const struct surroundings *s, struct arena *arena, size_t *count);
+
+/* Removes a policy from the caller's own directories: never another place, never by path. */
+bool policy_delete(const char *name, const struct surroundings *s, struct error *err);
 
 /* yaml.c, toml.c: one file, `extends` not followed: its names go to *extends. */
 struct extends {

@@ -106,6 +106,7 @@ struct edit {
  * "${NAME}=VALUE" (variable_unchanged() in values.h compares it). */
 struct dependency {
 	const char *path;    /* canonical */
+	const char *lookup;  /* as it was looked up, symbolic links included; NULL for what is missing and variables */
 	uint64_t size;
 	uint64_t hash[2];    /* XXH3-128 of the content */
 	bool missing;	     /* a candidate that did not exist when the name was resolved */
