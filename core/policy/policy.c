@@ -195,16 +195,18 @@ void policy_reset(struct policy *policy, enum option_id id)
 	policy_edit(policy, id, NULL, NO_ORIGIN);
 }
 
-static bool remove_item(struct value *value, enum option_id id, const struct item *item)
+/* Into a new array: an older state of the policy may share this one. */
+static bool remove_item(struct arena *arena, struct value *value, enum option_id id,
+			const struct item *item)
 {
-	size_t kept = 0;
+	struct value kept = {.set = value->set};
 
 	for (size_t i = 0; i < value->count; i++)
 		if (!item_matches(id, &value->items[i], item))
-			value->items[kept++] = value->items[i];
+			push(arena, &kept, &value->items[i]);
 
-	bool found = kept < value->count;
-	value->count = kept;
+	bool found = kept.count < value->count;
+	*value = kept;
 	return found;
 }
 
@@ -217,7 +219,7 @@ static bool apply_edit(struct policy *base, const struct edit *edit, struct erro
 		*value = (struct value){0};
 		return true;
 	}
-	if (remove_item(value, edit->id, &edit->item) || !err)
+	if (remove_item(base->arena, value, edit->id, &edit->item) || !err)
 		return true;
 	item_render(&edit->item, edit->id, &text);
 	error_add(err, edit->item.origin, option_name(&err->arena, edit->id, false),
