@@ -20,7 +20,7 @@ PRELOAD_SIZE_LIMIT := 65535
 
 # Files of core/ that libsandlock_confine.so carries as well. They are compiled freestanding
 # (-DSANDLOCK_FREESTANDING): no C library to call, no static constructors.
-PRELOAD_CORE := $(wildcard core/launch/child.c)
+PRELOAD_CORE := $(wildcard core/launch/child.c core/launch/confine_image.c core/policy/image_read.c)
 
 CC      := gcc
 MUSL_CC := musl-gcc
@@ -41,7 +41,7 @@ PROGRAM  := $(sort $(wildcard static/*.c))
 PRELOAD  := $(sort $(wildcard preload/*.c))
 POLICIES := $(sort $(wildcard policies/*.yaml))
 UNIT     := $(sort $(wildcard tests/unit/test_*.c))
-HELPERS  := $(filter-out $(UNIT),$(sort $(wildcard tests/unit/*.c)))
+SHARED   := $(filter-out $(UNIT),$(sort $(wildcard tests/unit/*.c)))
 FUZZ     := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 PAGES    := $(sort $(wildcard docs/*.scd))
 
@@ -135,7 +135,7 @@ endef
 $(foreach v,$(VARIANTS),$(eval $(call VARIANT,$v)))
 
 $(call stamp,build/gen/commit,$(BUILD_ID) $(SOURCE_DATE_EPOCH))
-$(call stamp,build/gen/sources,$(CORE) $(PROGRAM) $(PRELOAD) $(PRELOAD_CORE) $(HELPERS))
+$(call stamp,build/gen/sources,$(CORE) $(PROGRAM) $(PRELOAD) $(PRELOAD_CORE) $(SHARED))
 $(call stamp,build/gen/policies,$(POLICIES))
 
 build/gen/policies.c: $(POLICIES) build/gen/policies Makefile
@@ -229,7 +229,7 @@ build/musl/include/.ready: $(library_headers)
 
 OUR_SOURCES := $(CORE) $(PROGRAM) $(GENERATED)
 $(call objects,musl,$(OUR_SOURCES)): | build/musl/include/.ready
-$(foreach v,host sanitize fuzz analyze,$(call objects,$v,$(OUR_SOURCES) $(UNIT) $(HELPERS) $(FUZZ))): \
+$(foreach v,host sanitize fuzz analyze,$(call objects,$v,$(OUR_SOURCES) $(UNIT) $(SHARED) $(FUZZ))): \
 	| build/host/include/.ready
 
 # ---------------------------------------------------------------- the program
@@ -298,7 +298,7 @@ define UNIT_TESTS
 build/$1/libcore.a: $(call objects,$1,$(CORE) $(GENERATED)) build/gen/sources
 	@rm -f $$@
 	@$(AR) rcsD $$@ $$(filter %.o,$$^)
-$2/%: build/$1/obj/tests/unit/%.o $(call objects,$1,$(HELPERS)) build/$1/libcore.a $(call libraries,host)
+$2/%: build/$1/obj/tests/unit/%.o $(call objects,$1,$(SHARED)) build/$1/libcore.a $(call libraries,host)
 	@mkdir -p $$(@D)
 	@echo "  LD  $$@"
 	@$($1_CC) $3 -pthread -o $$@ $$(filter %.o,$$^) build/$1/libcore.a $(call libraries,host) -lcmocka
