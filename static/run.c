@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -50,6 +52,50 @@ static char **choose_command(const struct command_line *line, const struct polic
 	for (size_t i = 0; i < count; i++)
 		argv[used++] = words[i];
 	return argv;
+}
+
+/* Names become numbers here, at run time: user databases are no part of a policy (and never of its cache). */
+static void resolve_user(struct policy *policy, struct error *err)
+{
+	struct value *value = &policy->values[OPT_user];
+
+	for (size_t i = 0; i < value->count; i++) {
+		struct item *item = &value->items[i];
+		char *name = arena_strdup(policy->arena, item->text);
+		char *group_name = strchr(name, ':');
+		uint64_t uid, gid;
+		char *end;
+
+		if (item->flags & ITEM_NUMERIC)
+			continue;
+		if (group_name)
+			*group_name++ = '\0';
+		uid = strtoul(name, &end, 10);
+		const struct passwd *user = *end ? getpwnam(name) : getpwuid((uid_t)uid);
+		if (*end && !user) {
+			error_add(err, item->origin, NULL, "there is no user %s",
+				  error_quote(err, name));
+			continue;
+		}
+		uid = user ? user->pw_uid : uid;
+		gid = user ? user->pw_gid : getgid();
+		if (group_name) {
+			gid = strtoul(group_name, &end, 10);
+			const struct group *group = *end ? getgrnam(group_name) : NULL;
+
+			if (*end && !group) {
+				error_add(err, item->origin, NULL, "there is no group %s",
+					  error_quote(err, group_name));
+				continue;
+			}
+			gid = group ? group->gr_gid : gid;
+		}
+		item->num = uid;
+		item->num2 = gid;
+		item->flags |= ITEM_NUMERIC;
+		item->text = arena_printf(policy->arena, "%llu:%llu", (unsigned long long)uid,
+					  (unsigned long long)gid);
+	}
 }
 
 static bool open_reports(const struct policy *policy, struct launch *launch, struct error *err)
@@ -104,7 +150,7 @@ struct start {
 	struct plan plan;
 	struct launch launch;
 	struct error err;
-	bool refused;
+	enum refusal refused;
 };
 
 /* Everything from the parsed line to the exec; returns the status of a failure (or of --explain). */
@@ -119,6 +165,7 @@ static int start(struct cli *cli, struct start *st, struct plan_request *request
 			request->mode = IN_KERNEL;
 	}
 	policy_check(policy, request->mode, err);
+	resolve_user(&st->policy, err);
 	char **command = choose_command(&st->line, policy, &st->arena, err);
 	host_probe(&st->host);
 	if (!plan_build(policy, &st->host, request, &st->arena, &st->plan, err) || err->errors)
@@ -150,11 +197,17 @@ static int start(struct cli *cli, struct start *st, struct plan_request *request
 		return launch_in_place(launch, err);
 
 	int status = launch_supervised(launch, &st->refused, err);
-	if (st->refused && !st->plan.view.required) {
-		/* The host said no where the plan had hoped: plan again for a host without namespaces. */
+	for (int tries = 0; st->refused != REFUSED_NOTHING && tries < 2; tries++) {
+		/* The host said no where the plan had hoped: plan again for such a host. */
+		if (st->refused == REFUSED_PROC) {
+			st->host.private_proc = ANSWER_NO;
+		} else if (!st->plan.view.required) {
+			st->host.user_namespace = ANSWER_NO;
+			st->host.user_namespace_reason = "the kernel refused a user namespace";
+		} else {
+			break;
+		}
 		error_free(err);
-		st->host.user_namespace = ANSWER_NO;
-		st->host.user_namespace_reason = "the kernel refused it";
 		if (!plan_build(policy, &st->host, request, &st->arena, &st->plan, err))
 			return EXIT_SANDLOCK;
 		if (err->count) {
@@ -175,6 +228,7 @@ static int run_with(struct cli *cli, char **argv, struct plan_request request)
 	if (!st)
 		return EXIT_SANDLOCK;
 	clock_gettime(CLOCK_MONOTONIC, &now);
+	st->launch.arguments = argv;
 	st->launch.started_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	policy_init(&st->policy, &st->arena);
 	policy_init(&st->line.policy, &st->arena);

@@ -265,7 +265,7 @@ static bool open_namespaces(struct holder *holder, struct error *err)
 	return true;
 }
 
-static bool explain(const struct holder_setup *h, const struct plan *plan, bool *refused,
+static bool explain(const struct holder_setup *h, const struct plan *plan, enum refusal *refused,
 		    struct error *err)
 {
 	struct origin origin = plan->view.origin;
@@ -286,7 +286,7 @@ static bool explain(const struct holder_setup *h, const struct plan *plan, bool 
 		return error_add_errno(err, origin, NULL, error, "cannot lay a copy over %s",
 				       h->copies[h->index].target);
 	case HOLDER_PROC:
-		*refused = true;
+		*refused = REFUSED_PROC;
 		return error_add_errno(err, origin, NULL, error,
 				       "this host does not let a sandbox mount its own /proc");
 	case HOLDER_MAPS:
@@ -294,7 +294,7 @@ static bool explain(const struct holder_setup *h, const struct plan *plan, bool 
 	case HOLDER_STAGE:
 	case HOLDER_HOSTNAME:
 	case HOLDER_SEAL:
-		*refused = true;
+		*refused = REFUSED_NAMESPACES;
 		return error_add_errno(err, origin, NULL, error,
 				       "this host does not let a user namespace %s",
 				       h->step == HOLDER_MAPS ? "map ids" : "be set up");
@@ -305,8 +305,8 @@ static bool explain(const struct holder_setup *h, const struct plan *plan, bool 
 	return error_add(err, origin, NULL, "the sandbox's first process ended early");
 }
 
-bool holder_start(const struct plan *plan, const struct host *host, struct holder *out, bool *refused,
-		  struct error *err)
+bool holder_start(const struct plan *plan, const struct host *host, struct holder *out,
+		  enum refusal *refused, struct error *err)
 {
 	struct arena *arena = &err->arena; /* lives as long as the launcher: until its exec */
 	struct holder_copy copies[MAX_COPIES + 1];
@@ -314,7 +314,7 @@ bool holder_start(const struct plan *plan, const struct host *host, struct holde
 	int control[2];
 
 	*out = NO_HOLDER;
-	*refused = false;
+	*refused = REFUSED_NOTHING;
 	if (!find_missing(plan, arena, h, err))
 		return false;
 	if (h->directory_count && !list_root(arena, h, err))
@@ -356,7 +356,7 @@ bool holder_start(const struct plan *plan, const struct host *host, struct holde
 	int error = errno;
 	close(control[0]);
 	if (pid < 0) {
-		*refused = true;
+		*refused = REFUSED_NAMESPACES;
 		holder_close(out);
 		error_add_errno(err, plan->view.origin, NULL, error,
 				"this host does not permit user namespaces to uid %u", host->uid);

@@ -20,12 +20,12 @@ struct holder {
 #define NO_HOLDER                                                                                  \
 	((struct holder){.control_fd = -1, .root_fd = -1, .namespace_fd = {-1, -1, -1, -1, -1}})
 
-/*
- * Starts the holder and waits until the view stands. On failure nothing is left behind, and *refused tells whether the host
- * forbids user namespaces or a fresh /proc (so that a run which can do without may), as opposed to a mount of the user's.
- */
-bool holder_start(const struct plan *plan, const struct host *host, struct holder *out, bool *refused,
-		  struct error *err);
+/* What the host said no to, so that a run which can do without it may be planned again. */
+enum refusal { REFUSED_NOTHING, REFUSED_NAMESPACES, REFUSED_PROC };
+
+/* Starts the holder and waits until the view stands. On failure nothing is left behind. */
+bool holder_start(const struct plan *plan, const struct host *host, struct holder *out,
+		  enum refusal *refused, struct error *err);
 void holder_close(struct holder *holder);
 
 #endif

@@ -191,7 +191,14 @@ static int write_image(const struct launch *l, const struct holder *holder, int 
 	return fd;
 }
 
-int launch_supervised(const struct launch *l, bool *refused, struct error *err)
+/* The holder keeps this memory, and /proc/1/cmdline needs no permission: flags can hold secrets (--env). */
+static void wipe_arguments(char **arguments)
+{
+	for (; *arguments; arguments++)
+		memset(*arguments, 0, strlen(*arguments));
+}
+
+int launch_supervised(const struct launch *l, enum refusal *refused, struct error *err)
 {
 	struct arena *arena = &err->arena;
 	struct holder holder = NO_HOLDER;
@@ -199,7 +206,7 @@ int launch_supervised(const struct launch *l, bool *refused, struct error *err)
 	struct child_confine confine;
 	int guest_rules = -1, outer_rules = -1, image = -1;
 
-	*refused = false;
+	*refused = REFUSED_NOTHING;
 	auto_fd self = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 	if (self < 0)
 		self = open((const char *)getauxval(AT_EXECFN), O_PATH | O_CLOEXEC);
@@ -233,6 +240,8 @@ int launch_supervised(const struct launch *l, bool *refused, struct error *err)
 	char *argv[] = {(char[]){"sandlock"}, (char[]){"__supervise"}, number, NULL};
 	char *no_environment[] = {NULL};
 
+	if (l->plan->view.wanted)
+		wipe_arguments(l->arguments);
 	keep_over_exec(image);
 	keep_over_exec(guest_rules);
 	keep_over_exec(holder.control_fd);

@@ -5,6 +5,7 @@
 #ifndef SANDLOCK_LAUNCH_LAUNCH_H
 #define SANDLOCK_LAUNCH_LAUNCH_H
 
+#include "launch/holder.h"
 #include "plan/plan.h"
 #include "policy/load.h"
 
@@ -13,6 +14,7 @@ struct launch {
 	const struct plan *plan;
 	const struct host *host;
 	const struct surroundings *s;
+	char **arguments; /* sandlock's own argv; wiped before process 1 of the sandbox can show it */
 	char *const *command; /* NULL-terminated argv of the program */
 	char *const *environment; /* the program's, final */
 	const char *const *candidates; /* paths to try, NULL-terminated */
@@ -28,9 +30,9 @@ const char *const *exec_candidates(const char *name, char *const *environment, s
 
 /* Confines this process and execs the command. Returns the exit status for a failure that is in `err`. */
 int launch_in_place(const struct launch *launch, struct error *err);
-/* Builds the view when the plan has one, takes the outer layer, execs this program in the role supervisor. *refused: the host
- * does not permit the view (nothing was started; plan again without). */
-int launch_supervised(const struct launch *launch, bool *refused, struct error *err);
+/* Builds the view when the plan has one, takes the outer layer, execs this program in the role supervisor. When the host does not
+ * permit the view, *refused says what (nothing was started; plan again without). */
+int launch_supervised(const struct launch *launch, enum refusal *refused, struct error *err);
 
 /* Text for a failed step of the child: "cannot set RLIMIT_NPROC", "cannot enter the directory ...". */
 struct child_failure;

@@ -28,7 +28,7 @@ static const int allowed[] = {
 	SYS_pidfd_open,	   SYS_pidfd_getfd, SYS_pidfd_send_signal, SYS_getsockopt,
 	SYS_getsockname,   SYS_listen,	    SYS_openat,	       SYS_getdents64,
 	SYS_lseek,	   SYS_newfstatat,  SYS_fstat,	       SYS_fcntl,
-	SYS_readlinkat,	   SYS_mmap,	    SYS_munmap,	       SYS_mprotect,	 SYS_madvise,
+	SYS_readlinkat,	   SYS_faccessat,   SYS_mmap,	    SYS_munmap,	       SYS_mprotect,	 SYS_madvise,
 	SYS_brk,	   SYS_mremap,	    SYS_memfd_create,  SYS_ftruncate,
 	SYS_sched_yield,   SYS_nanosleep,   SYS_clock_nanosleep, SYS_set_robust_list,
 	SYS_rseq,	   SYS_membarrier,  SYS_restart_syscall, SYS_rt_sigtimedwait,
@@ -40,7 +40,7 @@ static const int allowed[] = {
 	SYS_poll,
 #endif
 #ifdef SYS_open
-	SYS_open,	   SYS_readlink,    SYS_stat,
+	SYS_open,	   SYS_readlink,    SYS_stat,	       SYS_access,
 #endif
 	/* what a pthread needs and a process does not */
 	SYS_rt_sigsuspend, SYS_set_tid_address,

@@ -391,6 +391,7 @@ int supervise(int image_fd, struct error *err)
 		return STATUS_SANDLOCK;
 	}
 	close(image_fd);
+	prctl(PR_SET_NAME, "sandlock"); /* exec by descriptor left a number */
 	if (!check_scope(s)) {
 		error_add(err, NO_ORIGIN, NULL,
 			  "Landlock was accepted but does not confine signals on this kernel");
