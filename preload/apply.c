@@ -71,7 +71,8 @@ static bool holds_capabilities(uint64_t keep)
 
 	if (SYS(capget, &header, data) < 0)
 		return true;
-	return (data[0].permitted & ~(uint32_t)keep) || (data[1].permitted & ~(uint32_t)(keep >> 32));
+	return (data[0].permitted & ~(uint32_t)keep) ||
+	       (data[1].permitted & ~(uint32_t)(keep >> 32));
 }
 
 static bool check_threads(const struct confine_record *record, const struct request *request,
@@ -109,9 +110,9 @@ static bool add_path(int ruleset, const struct confine_parts *parts, uint32_t in
 	if (fd < 0) {
 		bool missing = fd == -ENOENT || fd == -ENOTDIR || fd == -EACCES;
 
-		return missing && (rule->flags & (RULE_OPTIONAL | RULE_OWN)) ?
-			       true :
-			       failed(failure, "open", path, fd, NULL);
+		return missing && (rule->flags & (RULE_OPTIONAL | RULE_OWN))
+			       ? true
+			       : failed(failure, "open", path, fd, NULL);
 	}
 
 	long r = SYS(statx, fd, "", AT_EMPTY_PATH, STATX_TYPE, &st);
@@ -155,7 +156,9 @@ static int make_ruleset(const struct confine_parts *parts, const struct result *
 			.allowed_access = parts->ports[i].access & masks->handled_net,
 			.port = parts->ports[i].port,
 		};
-		long r = port.allowed_access ? SYS(landlock_add_rule, ruleset, LL_RULE_NET_PORT, &port, 0) : 0;
+		long r = port.allowed_access
+				 ? SYS(landlock_add_rule, ruleset, LL_RULE_NET_PORT, &port, 0)
+				 : 0;
 
 		if (r < 0)
 			ok = failed(failure, "landlock rule", "port", r, NULL);
@@ -189,7 +192,8 @@ static struct child_rlimit clamp(struct child_rlimit limit)
 }
 
 static void prepare(const struct confine_parts *parts, const struct request *request,
-		    const struct result *result, uint64_t keep_caps, int ruleset, struct prepared *p)
+		    const struct result *result, uint64_t keep_caps, int ruleset,
+		    struct prepared *p)
 {
 	const struct confine_record *r = parts->record;
 
@@ -204,8 +208,8 @@ static void prepare(const struct confine_parts *parts, const struct request *req
 		.drop_caps = r->flags & CONFINE_DROP_CAPS,
 		.keep_caps = keep_caps,
 		.ruleset_fd = ruleset,
-		.restrict_flags = result->masks.restrict_flags |
-				  (result->threads ? LL_RESTRICT_TSYNC : 0),
+		.restrict_flags =
+			result->masks.restrict_flags | (result->threads ? LL_RESTRICT_TSYNC : 0),
 		.filter = parts->filter,
 		.filter_len = request->no_seccomp ? 0 : parts->filter_len,
 		.tsync = result->threads,
@@ -264,14 +268,15 @@ static bool child_failed(const struct child_failure *child, const struct confine
 		[STEP_SECCOMP] = {"seccomp"},
 		[STEP_CANARY] = {"self-test"},
 	};
-	const char *step = child->step > 0 && child->step < STEP_COUNT ? names[child->step].name : "";
+	const char *step =
+		child->step > 0 && child->step < STEP_COUNT ? names[child->step].name : "";
 	const char *object = NULL;
 
 	if (child->step == STEP_CWD)
 		object = parts->cwd;
 	if (child->step == STEP_CANARY)
-		object = child->index == STEP_LANDLOCK ? "the root directory can still be opened" :
-							 "the system call filter is not on";
+		object = child->index == STEP_LANDLOCK ? "the root directory can still be opened"
+						       : "the system call filter is not on";
 	return failed(failure, step, object, -child->error, NULL);
 }
 
@@ -291,7 +296,8 @@ bool apply(const struct confine_parts *parts, const struct request *request, str
 	int missing = confine_masks(record, result->abi, &result->masks);
 	if (missing >= 0)
 		return failed(failure, "protection", confine_protection_name((unsigned)missing),
-			      -EOPNOTSUPP, "this kernel lacks it, and the policy does not allow that");
+			      -EOPNOTSUPP,
+			      "this kernel lacks it, and the policy does not allow that");
 	if (!check_threads(record, request, keep_caps, result, failure))
 		return false;
 

@@ -9,13 +9,13 @@
 
 #define EXPORT __attribute__((visibility("default")))
 #define KNOWN_FLAGS                                                                                \
-	(SANDLOCK_CONFINE_THIS_THREAD | SANDLOCK_CONFINE_ALL_THREADS | SANDLOCK_CONFINE_NO_SECCOMP |  \
-	 SANDLOCK_CONFINE_DRY | SANDLOCK_CONFINE_SWEEP_FDS)
+	(SANDLOCK_CONFINE_THIS_THREAD | SANDLOCK_CONFINE_ALL_THREADS |                             \
+	 SANDLOCK_CONFINE_NO_SECCOMP | SANDLOCK_CONFINE_DRY | SANDLOCK_CONFINE_SWEEP_FDS)
 
 EXPORT const char sandlock_confine_version[] = "sandlock_confine " SANDLOCK_VERSION;
 
 static bool confine(const void *data, size_t len, uint64_t flags, struct blob *blob,
-		struct result *result, struct failure *failure)
+		    struct result *result, struct failure *failure)
 {
 	const uint64_t threads = SANDLOCK_CONFINE_THIS_THREAD | SANDLOCK_CONFINE_ALL_THREADS;
 	const struct request request = {

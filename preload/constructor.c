@@ -162,7 +162,8 @@ static bool load(const struct settings *settings, struct blob *blob, struct fail
 
 	long fd = text_number(settings->fd, FD_TOP);
 	if (fd < 0)
-		return failed(failure, CONFINE_VARIABLE "_FD", settings->fd, -EINVAL, "not a number");
+		return failed(failure, CONFINE_VARIABLE "_FD", settings->fd, -EINVAL,
+			      "not a number");
 	bool ok = load_memory_file((int)fd, blob, failure);
 	SYS(close, fd);
 	return ok;

@@ -169,8 +169,9 @@ static bool check_sources(const struct blob *blob, const char *path, struct fail
 			return failed(failure, "stale policy", name, -EINVAL, why);
 		found |= text_same(name, path);
 	}
-	return found ? true : failed(failure, "stale policy", path, -EINVAL,
-				     "the compiled policy beside it was made from another file");
+	return found ? true
+		     : failed(failure, "stale policy", path, -EINVAL,
+			      "the compiled policy beside it was made from another file");
 }
 
 static const char *suffix_of(const char *path)
@@ -217,7 +218,7 @@ bool load_path(const char *path, struct blob *blob, struct failure *failure)
 	int fd = open_trusted(name, &st, failure);
 	if (fd < 0 && by_source && failure->error == -ENOENT)
 		return failed(failure, "policy", path, -ENOENT,
-			      "it is not compiled (sandlock preload -p FILE --compile OUT)");
+			      "there is no compiled policy beside it (sandlock policy compile)");
 	if (fd < 0)
 		return false;
 	bool ok = read_blob(fd, st.stx_size, blob, name, failure) && check(blob, name, failure);

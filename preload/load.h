@@ -13,7 +13,8 @@ struct failure {
 	char object[320];
 };
 /* Fills *failure; always false. `object` may be NULL. */
-bool failed(struct failure *failure, const char *step, const char *object, long error, const char *why);
+bool failed(struct failure *failure, const char *step, const char *object, long error,
+	    const char *why);
 
 /* In words, without prefix and end: "open: /etc/x: Permission denied". */
 void describe_failure(const struct failure *failure, struct line *line);

@@ -23,14 +23,17 @@ extern "C" {
 
 enum sandlock_confine_flag {
 	SANDLOCK_CONFINE_THIS_THREAD = 1, /* only the caller and what it creates later */
-	SANDLOCK_CONFINE_ALL_THREADS = 2, /* -ENOTSUP when the kernel cannot (Landlock ABI below 8) */
-	SANDLOCK_CONFINE_NO_SECCOMP = 4,  /* Landlock only */
-	SANDLOCK_CONFINE_DRY = 8,	  /* validate and report, change nothing */
-	SANDLOCK_CONFINE_SWEEP_FDS = 16,  /* close what the policy does not keep, from descriptor 3 on */
+	SANDLOCK_CONFINE_ALL_THREADS =
+		2, /* -ENOTSUP when the kernel cannot (Landlock ABI below 8) */
+	SANDLOCK_CONFINE_NO_SECCOMP = 4, /* Landlock only */
+	SANDLOCK_CONFINE_DRY = 8,	 /* validate and report, change nothing */
+	SANDLOCK_CONFINE_SWEEP_FDS =
+		16, /* close what the policy does not keep, from descriptor 3 on */
 };
 
 enum sandlock_confine_applied {
-	SANDLOCK_APPLIED_PROCESS = 1, /* limits, directory, capabilities, no_new_privs: perhaps in part */
+	SANDLOCK_APPLIED_PROCESS =
+		1, /* limits, directory, capabilities, no_new_privs: perhaps in part */
 	SANDLOCK_APPLIED_LANDLOCK = 2,
 	SANDLOCK_APPLIED_SECCOMP = 4,
 	SANDLOCK_APPLIED_PARTIAL = 8, /* it failed half way: the process should end */
@@ -44,14 +47,15 @@ enum sandlock_protection_status {
 
 /* Filled up to the size the caller passes; later versions append. */
 struct sandlock_confine_report {
-	uint32_t size;		/* bytes filled */
-	int32_t abi;		/* Landlock's, 0 when unknown */
-	uint32_t applied;	/* enum sandlock_confine_applied */
-	int32_t error;		/* errno, 0 = confined */
-	uint8_t protection[16]; /* fs-refer, fs-truncate, net-tcp, fs-ioctl-dev, signal-scope, abstract-unix-socket-scope,
+	uint32_t size;	  /* bytes filled */
+	int32_t abi;	  /* Landlock's, 0 when unknown */
+	uint32_t applied; /* enum sandlock_confine_applied */
+	int32_t error;	  /* errno, 0 = confined */
+	uint8_t protection
+		[16]; /* fs-refer, fs-truncate, net-tcp, fs-ioctl-dev, signal-scope, abstract-unix-socket-scope,
 				   unix-resolve, net-udp, all-threads, audit-mute */
-	char field[256];	/* fields of the policy that cannot be applied to a running process */
-	char path[256];		/* the path that could not be opened, or other object of the failed step */
+	char field[256]; /* fields of the policy that cannot be applied to a running process */
+	char path[256];	 /* the path that could not be opened, or other object of the failed step */
 	char message[256];
 };
 

@@ -30,10 +30,12 @@ static const struct {
 	[PROTECT_NET_TCP] = {"net-tcp", 4, 0, 0, LL_NET_BIND_TCP | LL_NET_CONNECT_TCP, 0},
 	[PROTECT_FS_IOCTL_DEV] = {"fs-ioctl-dev", 5, 0, LL_IOCTL_DEV, 0, 0},
 	[PROTECT_SIGNAL_SCOPE] = {"signal-scope", 6, 0, 0, 0, LL_SCOPE_SIGNAL},
-	[PROTECT_ABSTRACT_SCOPE] = {"abstract-unix-socket-scope", 6, 0, 0, 0, LL_SCOPE_ABSTRACT_UNIX},
+	[PROTECT_ABSTRACT_SCOPE] = {"abstract-unix-socket-scope", 6, 0, 0, 0,
+				    LL_SCOPE_ABSTRACT_UNIX},
 	[PROTECT_UNIX_RESOLVE] = {"unix-resolve", 9, 0, LL_RESOLVE_UNIX, 0, 0},
 	[PROTECT_NET_UDP] = {"net-udp", 10, 0, 0, LL_NET_BIND_UDP | LL_NET_CONNECT_SEND_UDP, 0},
-	[PROTECT_ALL_THREADS] = {"all-threads", 8, 0, 0, 0, 0}, /* the library counts threads itself */
+	[PROTECT_ALL_THREADS] = {"all-threads", 8, 0, 0, 0,
+				 0}, /* the library counts threads itself */
 	[PROTECT_AUDIT_MUTE] = {"audit-mute", 7, LL_RESTRICT_LOG_SUBDOMAINS_OFF, 0, 0, 0},
 };
 
@@ -42,7 +44,8 @@ static const struct {
 #define NET_KNOWN ((LL_NET_CONNECT_SEND_UDP << 1) - 1)
 #define SCOPE_KNOWN (LL_SCOPE_ABSTRACT_UNIX | LL_SCOPE_SIGNAL)
 #define RESTRICT_LOG                                                                               \
-	(LL_RESTRICT_LOG_SAME_EXEC_OFF | LL_RESTRICT_LOG_NEW_EXEC_ON | LL_RESTRICT_LOG_SUBDOMAINS_OFF)
+	(LL_RESTRICT_LOG_SAME_EXEC_OFF | LL_RESTRICT_LOG_NEW_EXEC_ON |                             \
+	 LL_RESTRICT_LOG_SUBDOMAINS_OFF)
 enum { RESTRICT_LOG_ABI = 7 };
 
 const char *confine_protection_name(unsigned protection)
@@ -209,9 +212,11 @@ const char *confine_record_read(const struct image *image, struct confine_parts 
 	    !SECTION(image, IMAGE_FILTER, out->filter, out->filter_len) ||
 	    !SECTION(image, IMAGE_RLIMITS, out->rlimits, out->rlimit_count) ||
 	    !SECTION(image, IMAGE_ENV_EDITS, out->env, out->env_count) ||
-	    !SECTION(image, IMAGE_DEPENDENCIES, out->sources, out->source_count) ||
 	    !SECTION(image, IMAGE_KEEP_FDS, out->keep_fds, out->keep_count))
 		return "a section has another form";
+	/* In another form it is not for us; then the policy cannot be found by the name of its source. */
+	out->sources =
+		image_get(image, IMAGE_DEPENDENCIES, sizeof *out->sources, &out->source_count);
 	wrong = check_record(image, out->record);
 	if (wrong)
 		return wrong;
@@ -249,16 +254,16 @@ static bool names(const struct policy *policy, enum option_id id, const char *na
 static enum confine_mode protection_mode(const struct policy *policy, const struct plan *plan,
 					 unsigned i)
 {
-	if (plan->protection[i] == PROTECTION_DISABLED || names(policy, OPT_disable, bits[i].name))
+	if (plan->protection[i] == PROTECTION_DISABLED)
 		return CONFINE_DISABLED;
 	/* Where the filter was compiled without the fallback, the kernel's own protection must be there. */
 	if (i == PROTECT_SIGNAL_SCOPE && !(plan->features & WHEN_NO_SIGNAL_SCOPE))
 		return CONFINE_STRICT;
 	if (i == PROTECT_NET_UDP && !(plan->features & WHEN_NO_UDP))
 		return CONFINE_STRICT;
-	return !protections[i].strict_by_default || names(policy, OPT_allow_degraded, bits[i].name) ?
-		       CONFINE_DEGRADABLE :
-		       CONFINE_STRICT;
+	return !protections[i].strict_by_default || names(policy, OPT_allow_degraded, bits[i].name)
+		       ? CONFINE_DEGRADABLE
+		       : CONFINE_STRICT;
 }
 
 /* The bits of a plan as they would be on the newest kernel: what is only degraded on this host comes back. TCP does not: what
@@ -291,8 +296,8 @@ static void add_environment(const struct policy *policy, struct image_writer *w,
 	if (clean) {
 		r->flags |= CONFINE_ONLY_KEPT;
 		for (size_t i = 0; !empty && i < ARRAY_LEN(kept_names); i++)
-			edits[count++] = (struct confine_env){ENV_KEEP,
-							      image_add_text(w, kept_names[i])};
+			edits[count++] =
+				(struct confine_env){ENV_KEEP, image_add_text(w, kept_names[i])};
 		for (size_t i = 0; i < pass->count; i++)
 			edits[count++] = (struct confine_env){
 				ENV_KEEP, image_add_text(w, pass->items[i].text)};
@@ -361,6 +366,10 @@ static void add_sources(const struct policy *policy, struct image_writer *w)
 		arena_array(w->arena, policy->dependency_count + 1, sizeof *sources);
 	uint32_t count = 0;
 
+	/* A compiled policy lists them already, for its other readers. */
+	for (uint32_t i = 0; i < w->section_count; i++)
+		if (w->sections[i].type == IMAGE_DEPENDENCIES)
+			return;
 	for (size_t i = 0; i < policy->dependency_count; i++) {
 		const struct dependency *d = &policy->dependencies[i];
 

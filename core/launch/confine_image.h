@@ -99,7 +99,8 @@ const char *confine_record_read(const struct image *image, struct confine_parts 
 struct confine_masks {
 	uint64_t handled_fs, handled_net, scoped;
 	uint32_t restrict_flags;
-	uint32_t degraded; /* bit per enum protection_id: wanted, not there, and allowed to be missing */
+	uint32_t
+		degraded; /* bit per enum protection_id: wanted, not there, and allowed to be missing */
 };
 /* -1, or the strict protection that Landlock ABI `abi` lacks. */
 int confine_masks(const struct confine_record *record, int abi, struct confine_masks *out);
@@ -119,7 +120,8 @@ enum { CONFINE_ACK_DONE = 'y', CONFINE_ACK_FAILED = 'n' };
  * Adds the sections for `plan` (made for PLAN_PRELOAD) and fills the architecture in the writer's header. With a NULL plan
  * the record says only which fields of the policy stand in the way.
  */
-void image_confine_build(const struct policy *policy, const struct plan *plan, struct image_writer *w);
+void image_confine_build(const struct policy *policy, const struct plan *plan,
+			 struct image_writer *w);
 /* "filesystem.deny, program.user": the fields that cannot be applied to a running process; NULL when there is none. */
 const char *confine_refused(const struct policy *policy, struct arena *arena);
 #endif
