@@ -64,7 +64,8 @@ struct victim {
 static void read_victim(int pid, struct victim *v)
 {
 	long copy = 0;
-	const long local[2] = {(long)&copy, sizeof copy}, remote[2] = {(long)&v->secret, sizeof copy};
+	const long local[2] = {(long)&copy, sizeof copy},
+		   remote[2] = {(long)&v->secret, sizeof copy};
 	long n = SYS(process_vm_readv, pid, local, 1, remote, 1, 0);
 	long pidfd = SYS(pidfd_open, pid, 0);
 
@@ -127,7 +128,8 @@ static int read_number(const char *path, int fallback)
 static bool probe_ipv6(void)
 {
 	auto_fd fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	const struct sockaddr_in6 loopback = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	const struct sockaddr_in6 loopback = {.sin6_family = AF_INET6,
+					      .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 
 	return fd >= 0 && bind(fd, (const struct sockaddr *)&loopback, sizeof loopback) == 0;
 }

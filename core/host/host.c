@@ -43,13 +43,13 @@ static bool flags_known(unsigned long flags)
 
 static void probe_seccomp(struct host *host)
 {
-	host->seccomp_filter = action_available(SECCOMP_RET_KILL_PROCESS) &&
-			       action_available(SECCOMP_RET_ERRNO);
+	host->seccomp_filter =
+		action_available(SECCOMP_RET_KILL_PROCESS) && action_available(SECCOMP_RET_ERRNO);
 	host->seccomp_notify = host->seccomp_filter && action_available(SECCOMP_RET_USER_NOTIF) &&
 			       flags_known(SECCOMP_FILTER_FLAG_NEW_LISTENER);
-	host->wait_killable = host->seccomp_notify &&
-			      flags_known(SECCOMP_FILTER_FLAG_NEW_LISTENER |
-					  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+	host->wait_killable =
+		host->seccomp_notify && flags_known(SECCOMP_FILTER_FLAG_NEW_LISTENER |
+						    SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
 }
 
 static void probe_identity(struct host *host)

@@ -47,7 +47,8 @@ static void map_ids(uid_t uid, gid_t gid)
 
 static int mount_proc(void)
 {
-	return mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 ? errno : 0;
+	return mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 ? errno
+											  : 0;
 }
 
 /* On a tmpfs over /proc: a directory that exists everywhere, in a mount namespace that nobody else sees. */
@@ -57,9 +58,9 @@ static int mount_overlay(void)
 	    mkdir("/proc/u", 0700) < 0 || mkdir("/proc/w", 0700) < 0 || mkdir("/proc/m", 0700) < 0)
 		return errno;
 	return mount("overlay", "/proc/m", "overlay", 0,
-		     "lowerdir=/proc/l,upperdir=/proc/u,workdir=/proc/w,userxattr") < 0 ?
-		       errno :
-		       0;
+		     "lowerdir=/proc/l,upperdir=/proc/u,workdir=/proc/w,userxattr") < 0
+		       ? errno
+		       : 0;
 }
 
 enum { TRY_NAMESPACE, TRY_PROC, TRY_OVERLAY, TRIES };
@@ -121,7 +122,8 @@ static int install_listener(void)
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	return (int)SYS(seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+	return (int)SYS(seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+			&program);
 }
 
 /* One trapped call of a child, answered by a descriptor and the reply in one step. */
@@ -141,7 +143,8 @@ static bool answer_with_fd(int listener)
 		_exit(SYS(getppid) < 0);
 	if (pid < 0)
 		return false;
-	if (poll(&ready, 1, 1000) == 1 && SYS(ioctl, listener, SECCOMP_IOCTL_NOTIF_RECV, &request) == 0) {
+	if (poll(&ready, 1, 1000) == 1 &&
+	    SYS(ioctl, listener, SECCOMP_IOCTL_NOTIF_RECV, &request) == 0) {
 		addfd.id = request.notif.id;
 		addfd.srcfd = (uint32_t)listener;
 		sent = SYS(ioctl, listener, SECCOMP_IOCTL_NOTIF_ADDFD, &addfd) >= 0;
@@ -159,7 +162,7 @@ static void listener_work(int result_fd, void *ctx UNUSED)
 	if (listener >= 0) {
 		/* By value: a pointer would be taken for unknown flags. */
 		works[0] = SYS(ioctl, listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
-				 SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) == 0;
+			       SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) == 0;
 		works[1] = answer_with_fd(listener);
 	}
 	fd_write_all(result_fd, works, sizeof works);

@@ -34,8 +34,11 @@ static void access_words(uint64_t access, struct str *out)
 	static const struct {
 		uint64_t bit;
 		const char *word;
-	} words[] = {{LL_READ_FILE, "read"},   {LL_EXECUTE, "execute"},	  {LL_WRITE_FILE, "write"},
-		     {LL_MAKE_REG, "create"}, {LL_IOCTL_DEV, "ioctl"}};
+	} words[] = {{LL_READ_FILE, "read"},
+		     {LL_EXECUTE, "execute"},
+		     {LL_WRITE_FILE, "write"},
+		     {LL_MAKE_REG, "create"},
+		     {LL_IOCTL_DEV, "ioctl"}};
 	size_t start = out->len;
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
@@ -106,7 +109,8 @@ static void describe_view(const struct plan *plan, struct str *out)
 		return;
 	}
 	str_printf(out, "view         private processes, mounts and IPC%s%s",
-		   view->private_proc ? ", own /proc" : "", view->required ? "" : " (when possible)");
+		   view->private_proc ? ", own /proc" : "",
+		   view->required ? "" : " (when possible)");
 	if (view->hostname) {
 		str_add(out, ", host name ");
 		str_add_escaped(out, view->hostname);
@@ -143,7 +147,8 @@ static void describe_supervision(const struct plan *plan, struct str *out)
 		str_printf(out, "timeout      %.3f s, then %.3f s to end\n",
 			   (double)plan->timeout_ns / 1e9, (double)plan->kill_after_ns / 1e9);
 	if (plan->max_duration_ns)
-		str_printf(out, "duration     at most %.3f s\n", (double)plan->max_duration_ns / 1e9);
+		str_printf(out, "duration     at most %.3f s\n",
+			   (double)plan->max_duration_ns / 1e9);
 	str_printf(out, "descendants  %s\n",
 		   plan->descendants == DESCENDANTS_WAIT ? "waited for" : "killed");
 }
@@ -158,9 +163,10 @@ void plan_describe(const struct plan *plan, struct str *out)
 		access_words(plan->rules[i].access, &words);
 		str_printf(out, "files        %-24s ", str_text(&words));
 		str_add_escaped(out, plan->rules[i].path);
-		str_printf(out, "%s\n", (plan->rules[i].flags & RULE_OWN)	? " (default)" :
-					(plan->rules[i].flags & RULE_OPTIONAL) ? " (if it exists)" :
-										 "");
+		str_printf(out, "%s\n",
+			   (plan->rules[i].flags & RULE_OWN)	    ? " (default)"
+			   : (plan->rules[i].flags & RULE_OPTIONAL) ? " (if it exists)"
+								    : "");
 	}
 	str_add(out, "bind         TCP ports: ");
 	port_words(plan, LL_NET_BIND_TCP, out);
@@ -173,9 +179,9 @@ void plan_describe(const struct plan *plan, struct str *out)
 	str_printf(out, "filter       %zu instructions%s\n", plan->filter_len,
 		   (plan->features & WHEN_METADATA_CLOSED) ? ", file metadata closed" : "");
 	describe_supervision(plan, out);
-	str_printf(out, "process      capabilities %s%s%s%s\n", capability_names[plan->capabilities],
-		   plan->no_core ? ", no core dumps" : "", plan->no_aslr ? ", fixed layout" : "",
-		   plan->no_thp ? ", no huge pages" : "");
+	str_printf(out, "process      capabilities %s%s%s%s\n",
+		   capability_names[plan->capabilities], plan->no_core ? ", no core dumps" : "",
+		   plan->no_aslr ? ", fixed layout" : "", plan->no_thp ? ", no huge pages" : "");
 }
 
 /* ---- JSON ---- */

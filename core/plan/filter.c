@@ -13,19 +13,25 @@
 #include <linux/seccomp.h>
 #include <string.h>
 
+/* 255, less the two instructions that may come in between for the other target of the same jump. A test lowers it. */
+#ifndef FILTER_REACH
+#define FILTER_REACH 253
+#endif
+
 enum {
 	PROGRAM_LIMIT = BPF_MAXINSNS, /* 4096 */
-	/* 255, less the two instructions that may come in between for the other target of the same jump. */
-	REACH = 253,
+	REACH = FILTER_REACH,
 	RETURN_LIMIT = 16,
 	BLOCK_LIMIT = 64,
-	BLOCK_ROWS = 24, /* longer chains are refused: each comparison is paid at installation and at every call */
+	BLOCK_ROWS =
+		24, /* longer chains are refused: each comparison is paid at installation and at every call */
 };
 
 /* Where control goes: a verdict (the nearest return is found when the jump is written) or a written instruction. */
 struct label {
 	bool verdict;
-	uint32_t value; /* SECCOMP_RET_*, or the instruction's distance from the end of the program */
+	uint32_t
+		value; /* SECCOMP_RET_*, or the instruction's distance from the end of the program */
 };
 
 /* What one number answers: a verdict, or the rows that decide. */
@@ -264,8 +270,8 @@ static struct label write_block(struct compiler *c, struct block *block)
 
 static struct label range_label(struct compiler *c, const struct range *range)
 {
-	return range->block < 0 ? to_verdict(range->verdict) :
-				  write_block(c, &c->blocks[range->block]);
+	return range->block < 0 ? to_verdict(range->verdict)
+				: write_block(c, &c->blocks[range->block]);
 }
 
 static bool same_answer(const struct range *a, const struct range *b)
@@ -377,13 +383,14 @@ static bool rows_of(const struct row_index *index, uint32_t number, struct block
 static bool make_ranges(struct compiler *c, int arch, const uint8_t *denied, struct error *err)
 {
 	bool closed = (c->features & WHEN_CLOSED_UNKNOWN) != 0;
-	struct range unknown = {.first = NEWEST_CALL + 1, .block = -1, .verdict = SECCOMP_RET_ALLOW};
+	struct range unknown = {
+		.first = NEWEST_CALL + 1, .block = -1, .verdict = SECCOMP_RET_ALLOW};
 	bool known[NUMBER_LIMIT] = {false};
 	struct row_index index;
 
 	if (closed)
-		unknown.verdict = SECCOMP_RET_ERRNO |
-				  ((c->features & WHEN_ERRNO_REFERENCE) ? EPERM : ENOSYS);
+		unknown.verdict =
+			SECCOMP_RET_ERRNO | ((c->features & WHEN_ERRNO_REFERENCE) ? EPERM : ENOSYS);
 	index_rows(c, arch, &index);
 	for (size_t i = 0; i < CALL_COUNT; i++)
 		if (call_infos[i].number[arch] >= 0)
@@ -400,7 +407,8 @@ static bool make_ranges(struct compiler *c, int arch, const uint8_t *denied, str
 			range = unknown;
 		/* A call that fails anyway keeps its errno: clone3 must stay ENOSYS for libc to fall back. */
 		if (denied[number] &&
-		    (range.block >= 0 || (range.verdict & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO))
+		    (range.block >= 0 ||
+		     (range.verdict & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO))
 			range = (struct range){.block = -1, .verdict = SECCOMP_RET_ERRNO | EPERM};
 		range.first = number;
 		add_range(c, range);
@@ -408,7 +416,9 @@ static bool make_ranges(struct compiler *c, int arch, const uint8_t *denied, str
 	add_range(c, unknown);
 	/* -1 is what a tracer or a signal leaves to skip a call: the kernel does nothing. */
 	if (closed)
-		add_range(c, (struct range){.first = UINT32_MAX, .block = -1, .verdict = SECCOMP_RET_ALLOW});
+		add_range(c, (struct range){.first = UINT32_MAX,
+					    .block = -1,
+					    .verdict = SECCOMP_RET_ALLOW});
 	return true;
 }
 
@@ -444,8 +454,8 @@ bool filter_compile(uint32_t features, uint32_t audit_arch, const int *deny, siz
 		return error_add(err, NO_ORIGIN, NULL, "unknown architecture 0x%x", audit_arch);
 	for (size_t i = 0; i < deny_count; i++) {
 		if (deny[i] < 0 || deny[i] > NEWEST_CALL)
-			return error_add(err, NO_ORIGIN, NULL, "system call number %d is out of range",
-					 deny[i]);
+			return error_add(err, NO_ORIGIN, NULL,
+					 "system call number %d is out of range", deny[i]);
 		denied[deny[i]] = 1;
 	}
 
@@ -458,9 +468,9 @@ bool filter_compile(uint32_t features, uint32_t audit_arch, const int *deny, siz
 	ok = make_ranges(c, arch, denied, err);
 	if (ok) {
 		write_program(c, audit_arch);
-		ok = !c->full || error_add(err, NO_ORIGIN, NULL,
-					   "the system call filter would pass %d instructions",
-					   PROGRAM_LIMIT);
+		ok = !c->full ||
+		     error_add(err, NO_ORIGIN, NULL,
+			       "the system call filter would pass %d instructions", PROGRAM_LIMIT);
 	}
 	if (ok) {
 		struct sock_filter *program = arena_array(arena, c->count, sizeof *program);

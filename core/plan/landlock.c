@@ -21,10 +21,7 @@ uint64_t landlock_fs_mask(int abi)
 {
 	static const uint64_t added[LANDLOCK_KNOWN_ABI + 1] = {
 		[1] = LL_REFER - 1, /* bits 0..12 */
-		[2] = LL_REFER,
-		[3] = LL_TRUNCATE,
-		[5] = LL_IOCTL_DEV,
-		[9] = LL_RESOLVE_UNIX,
+		[2] = LL_REFER,	    [3] = LL_TRUNCATE, [5] = LL_IOCTL_DEV, [9] = LL_RESOLVE_UNIX,
 	};
 	uint64_t mask = 0;
 
@@ -56,7 +53,8 @@ bool path_beneath(const char *path, const char *directory)
 bool plan_grants(const struct plan *plan, const char *path)
 {
 	for (size_t i = 0; i < plan->rule_count; i++)
-		if (path_beneath(plan->rules[i].path, path) || path_beneath(path, plan->rules[i].path))
+		if (path_beneath(plan->rules[i].path, path) ||
+		    path_beneath(path, plan->rules[i].path))
 			return true;
 	return false;
 }
@@ -78,10 +76,10 @@ static void add_rule(struct rules *r, const char *path, uint64_t access, uint32_
 	if ((access & LL_WRITE_FILE) && !(flags & RULE_OWN) && strcmp(path, "/dev") != 0 &&
 	    path_beneath(path, "/dev"))
 		access |= LL_IOCTL_DEV;
-	plan->rules =
-		arena_grow(r->b->arena, plan->rules, plan->rule_count, &r->cap, sizeof *plan->rules);
-	plan->rules[plan->rule_count++] =
-		(struct plan_rule){.path = path, .access = access, .flags = flags, .origin = origin};
+	plan->rules = arena_grow(r->b->arena, plan->rules, plan->rule_count, &r->cap,
+				 sizeof *plan->rules);
+	plan->rules[plan->rule_count++] = (struct plan_rule){
+		.path = path, .access = access, .flags = flags, .origin = origin};
 }
 
 static void add_grants(struct rules *r, enum option_id id, uint64_t access, bool optional)
@@ -151,7 +149,8 @@ static void add_gpus(struct rules *r)
 				      all ? (unsigned)i : (unsigned)value->items[i].num),
 			 DEVICE_RIGHTS | LL_IOCTL_DEV, RULE_OWN, origin);
 	if (all) { /* a directory shows every GPU, so a list of some does not get it */
-		add_rule(r, "/dev/dri", DEVICE_RIGHTS | LL_READ_DIR | LL_IOCTL_DEV, RULE_OWN, origin);
+		add_rule(r, "/dev/dri", DEVICE_RIGHTS | LL_READ_DIR | LL_IOCTL_DEV, RULE_OWN,
+			 origin);
 		add_rule(r, "/dev/kfd", DEVICE_RIGHTS | LL_IOCTL_DEV, RULE_OWN, origin);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(information); i++)
@@ -178,8 +177,8 @@ static void merge_same_paths(struct plan *plan)
 			continue;
 		}
 		/* The user's word about the path counts over ours, "must exist" over "if it exists". */
-		if ((last->flags & RULE_OWN) ||
-		    ((last->flags & RULE_OPTIONAL) && !(rule->flags & (RULE_OWN | RULE_OPTIONAL)))) {
+		if ((last->flags & RULE_OWN) || ((last->flags & RULE_OPTIONAL) &&
+						 !(rule->flags & (RULE_OWN | RULE_OPTIONAL)))) {
 			last->flags = rule->flags;
 			last->origin = rule->origin;
 		}

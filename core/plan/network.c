@@ -78,9 +78,11 @@ static bool connect_ports(struct building *b, const struct item *item, const cha
 		while (used && p[used - 1] == ' ')
 			used--;
 		if (!port_token(p, used, &first, &last)) {
-			error_add(b->err, item->origin, "network.allow", "%s has no valid port list",
-				  error_quote(b->err, item->text));
-			error_hint(b->err, "write tcp://*:443, tcp://*:80,443, tcp://*:8000-8010 or tcp://*");
+			error_add(b->err, item->origin, "network.allow",
+				  "%s has no valid port list", error_quote(b->err, item->text));
+			error_hint(
+				b->err,
+				"write tcp://*:443, tcp://*:80,443, tcp://*:8000-8010 or tcp://*");
 			return false;
 		}
 		if (first == 1 && last == PORTS - 1)
@@ -148,7 +150,8 @@ bool plan_network(struct building *b)
 		plan->features |= WHEN_NO_INET6;
 	/* Where the kernel cannot check ports and none are allowed, no socket is better than an open network. */
 	if (policy_bool(b->policy, OPT_no_net, false) ||
-	    (plan->protection[PROTECT_NET_TCP] == PROTECTION_DEGRADED && !allow->count && !bind->count))
+	    (plan->protection[PROTECT_NET_TCP] == PROTECTION_DEGRADED && !allow->count &&
+	     !bind->count))
 		plan->features |= WHEN_NO_INET;
 	if ((plan->handled_net & LL_NET_BIND_TCP) && !(plan->features & WHEN_NO_INET)) {
 		plan->features |= WHEN_BIND_RULES;

@@ -25,19 +25,20 @@ static void collect_features(struct building *b)
 	const struct policy *policy = b->policy;
 
 	plan->features |= policy_bool(policy, OPT_nestable, false) ? 0 : WHEN_STRICT;
-	plan->features |= policy_u64(policy, OPT_unknown_syscalls, UNKNOWN_ENOSYS) == UNKNOWN_ALLOW ?
-				  0 :
-				  WHEN_CLOSED_UNKNOWN;
-	plan->features |= policy_u64(policy, OPT_errno_compat, ERRNO_KERNEL) == ERRNO_REFERENCE ?
-				  WHEN_ERRNO_REFERENCE :
-				  WHEN_ERRNO_KERNEL;
+	plan->features |= policy_u64(policy, OPT_unknown_syscalls, UNKNOWN_ENOSYS) == UNKNOWN_ALLOW
+				  ? 0
+				  : WHEN_CLOSED_UNKNOWN;
+	plan->features |= policy_u64(policy, OPT_errno_compat, ERRNO_KERNEL) == ERRNO_REFERENCE
+				  ? WHEN_ERRNO_REFERENCE
+				  : WHEN_ERRNO_KERNEL;
 	if (!writable(b))
 		plan->features |= WHEN_METADATA_CLOSED;
 	if (plan->max_processes)
 		plan->features |= WHEN_PROCESS_LIMIT;
 	if (plan->hostname) {
 		plan->features |= WHEN_HOSTNAME;
-		if (plan_grants(plan, "/proc/sys/kernel/hostname") || plan_grants(plan, "/etc/hostname"))
+		if (plan_grants(plan, "/proc/sys/kernel/hostname") ||
+		    plan_grants(plan, "/etc/hostname"))
 			plan->features |= WHEN_HOSTNAME_FILES;
 	}
 	if (!plan->view.wanted) {
@@ -51,8 +52,8 @@ static void collect_features(struct building *b)
 
 static const char *known_name(size_t i, const void *ctx UNUSED)
 {
-	return i < GROUP_COUNT ? group_name((enum syscall_group_id)i) :
-				 call_name((enum call_id)(i - GROUP_COUNT));
+	return i < GROUP_COUNT ? group_name((enum syscall_group_id)i)
+			       : call_name((enum call_id)(i - GROUP_COUNT));
 }
 
 static bool allow_groups(struct building *b)
@@ -80,7 +81,8 @@ struct denied {
 	size_t count, cap;
 };
 
-static bool deny_one(struct building *b, struct denied *d, const struct item *item, const char *name)
+static bool deny_one(struct building *b, struct denied *d, const struct item *item,
+		     const char *name)
 {
 	const char *const *members;
 	size_t count = 0;
@@ -91,9 +93,10 @@ static bool deny_one(struct building *b, struct denied *d, const struct item *it
 	if (!(b->plan->features & WHEN_NO_SYSV) && syscall_group("sysv_ipc", &members, &count))
 		while (count--)
 			if (!strcmp(members[count], name))
-				return error_add(b->err, item->origin, "syscalls.extra_deny",
-						 "%s is denied here and allowed by extra_allow (sysv_ipc)",
-						 name);
+				return error_add(
+					b->err, item->origin, "syscalls.extra_deny",
+					"%s is denied here and allowed by extra_allow (sysv_ipc)",
+					name);
 	d->numbers = arena_grow(b->arena, d->numbers, d->count, &d->cap, sizeof *d->numbers);
 	d->numbers[d->count++] = number;
 	return true;
@@ -119,11 +122,12 @@ static bool deny_names(struct building *b, struct denied *d)
 			continue;
 		}
 
-		const char *near =
-			nearest_name(item->text, (size_t)GROUP_COUNT + CALL_COUNT, known_name, NULL);
+		const char *near = nearest_name(item->text, (size_t)GROUP_COUNT + CALL_COUNT,
+						known_name, NULL);
 
 		ok = error_add(b->err, item->origin, "syscalls.extra_deny",
-			       "there is no system call or group %s", error_quote(b->err, item->text));
+			       "there is no system call or group %s",
+			       error_quote(b->err, item->text));
 		if (near)
 			error_hint(b->err, "did you mean \"%s\"?", near);
 	}
@@ -149,8 +153,8 @@ static bool watched(const struct building *b)
 	const struct plan *plan = b->plan;
 
 	return plan->descendants == DESCENDANTS_KILL || plan->timeout_ns || plan->max_duration_ns ||
-	       plan->view.wanted || needs_listener(plan) || policy_is_set(b->policy, OPT_status_fd) ||
-	       policy_is_set(b->policy, OPT_report);
+	       plan->view.wanted || needs_listener(plan) ||
+	       policy_is_set(b->policy, OPT_status_fd) || policy_is_set(b->policy, OPT_report);
 }
 
 static bool choose_mode(struct building *b)
@@ -170,7 +174,8 @@ static bool choose_mode(struct building *b)
 	/* Signals: said to be acceptable by allow_degraded; the others were asked for. */
 	if (!(plan->features & (WHEN_PROCESS_LIMIT | WHEN_HOSTNAME)))
 		return true;
-	return error_add(b->err, NO_ORIGIN, NULL, "%s needs a supervisor that answers system calls%s", need,
+	return error_add(b->err, NO_ORIGIN, NULL,
+			 "%s needs a supervisor that answers system calls%s", need,
 			 notify ? "" : ", which this kernel does not support");
 }
 
@@ -189,8 +194,9 @@ bool plan_build(const struct policy *policy, const struct host *host,
 
 	memset(out, 0, sizeof *out);
 	if (!host->seccomp_filter)
-		return error_add(err, NO_ORIGIN, NULL,
-				 "this kernel has no system call filters (seccomp): nothing is run without");
+		return error_add(
+			err, NO_ORIGIN, NULL,
+			"this kernel has no system call filters (seccomp): nothing is run without");
 	/* Each adds its own errors, so that the user sees all of them at once. */
 	if (!plan_protections(&b) && host->landlock_abi < 1)
 		return false;

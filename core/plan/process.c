@@ -7,14 +7,22 @@ static const struct {
 	const char *name;
 	int resource;
 } limits[] = {
-	{"as", RLIMIT_AS},	     {"core", RLIMIT_CORE},
-	{"cpu", RLIMIT_CPU},	     {"data", RLIMIT_DATA},
-	{"fsize", RLIMIT_FSIZE},     {"locks", RLIMIT_LOCKS},
-	{"memlock", RLIMIT_MEMLOCK}, {"msgqueue", RLIMIT_MSGQUEUE},
-	{"nice", RLIMIT_NICE},	     {"nofile", RLIMIT_NOFILE},
-	{"nproc", RLIMIT_NPROC},     {"rss", RLIMIT_RSS},
-	{"rtprio", RLIMIT_RTPRIO},   {"rttime", RLIMIT_RTTIME},
-	{"sigpending", RLIMIT_SIGPENDING}, {"stack", RLIMIT_STACK},
+	{"as", RLIMIT_AS},
+	{"core", RLIMIT_CORE},
+	{"cpu", RLIMIT_CPU},
+	{"data", RLIMIT_DATA},
+	{"fsize", RLIMIT_FSIZE},
+	{"locks", RLIMIT_LOCKS},
+	{"memlock", RLIMIT_MEMLOCK},
+	{"msgqueue", RLIMIT_MSGQUEUE},
+	{"nice", RLIMIT_NICE},
+	{"nofile", RLIMIT_NOFILE},
+	{"nproc", RLIMIT_NPROC},
+	{"rss", RLIMIT_RSS},
+	{"rtprio", RLIMIT_RTPRIO},
+	{"rttime", RLIMIT_RTTIME},
+	{"sigpending", RLIMIT_SIGPENDING},
+	{"stack", RLIMIT_STACK},
 };
 
 static int find_limit(const char *name)
@@ -29,14 +37,16 @@ static bool plan_limits(struct building *b, bool *core)
 {
 	const struct value *value = policy_value(b->policy, OPT_rlimits);
 	struct plan *plan = b->plan;
-	struct plan_rlimit files = {.resource = RLIMIT_NOFILE, .soft = UINT64_MAX, .hard = UINT64_MAX};
+	struct plan_rlimit files = {
+		.resource = RLIMIT_NOFILE, .soft = UINT64_MAX, .hard = UINT64_MAX};
 	bool has_files = false;
 
 	plan->rlimits = arena_array(b->arena, value->count + 1, sizeof *plan->rlimits);
 	for (size_t i = 0; i < value->count; i++) {
 		const struct item *item = &value->items[i];
 		int which = find_limit(item->text);
-		struct plan_rlimit limit = {.soft = item->num, .hard = item->num2, .origin = item->origin};
+		struct plan_rlimit limit = {
+			.soft = item->num, .hard = item->num2, .origin = item->origin};
 
 		if (which < 0)
 			return error_add(b->err, item->origin, "limits.rlimits",

@@ -64,9 +64,10 @@ static bool check_name(struct building *b, const struct item *item, int id, bool
 		return error_add(b->err, item->origin, key, "there is no protection %s",
 				 error_quote(b->err, item->text));
 	if (disable && id == PROTECT_FS_REFER)
-		return error_add(b->err, item->origin, key,
-				 "fs-refer cannot be disabled: the kernel then refuses every rename "
-				 "and link between directories");
+		return error_add(
+			b->err, item->origin, key,
+			"fs-refer cannot be disabled: the kernel then refuses every rename "
+			"and link between directories");
 	return true;
 }
 
@@ -112,11 +113,12 @@ static bool landlock_missing(struct building *b)
 	int why = b->host->landlock_errno;
 
 	error_add(b->err, NO_ORIGIN, NULL, "this kernel has no usable Landlock (%s)",
-		  why == EOPNOTSUPP ? "it was disabled at boot" :
-		  why == ENOSYS	    ? "it is not built in, or a container's filter hides it" :
-				      "the query failed");
-	error_hint(b->err, "Linux 5.13 or later with \"landlock\" among the security modules (lsm=) is "
-			   "needed: nothing is run unconfined");
+		  why == EOPNOTSUPP ? "it was disabled at boot"
+		  : why == ENOSYS   ? "it is not built in, or a container's filter hides it"
+				    : "the query failed");
+	error_hint(b->err,
+		   "Linux 5.13 or later with \"landlock\" among the security modules (lsm=) is "
+		   "needed: nothing is run unconfined");
 	return false;
 }
 

@@ -33,14 +33,38 @@ static const char group_names[] =
 
 #define NO_TERMS .terms = {{0}}
 #define TERMS(...) .terms = {__VA_ARGS__}
-#define EQ(arg, value) {TERM_EQ, arg, value, 0}
-#define NE(arg, value) {TERM_NE, arg, value, 0}
-#define ANY_BITS(arg, mask) {TERM_ANY_BITS, arg, mask, 0}
-#define NO_BITS(arg, mask) {TERM_NO_BITS, arg, mask, 0}
-#define MASKED_EQ(arg, mask, value) {TERM_MASKED_EQ, arg, mask, value}
-#define RANGE(arg, low, high) {TERM_RANGE, arg, low, high}
-#define OUTSIDE(arg, low, high) {TERM_OUTSIDE, arg, low, high}
-#define NOT_NULL(arg) {TERM_NOT_NULL, arg, 0, 0}
+#define EQ(arg, value)                                                                             \
+	{                                                                                          \
+		TERM_EQ, arg, value, 0                                                             \
+	}
+#define NE(arg, value)                                                                             \
+	{                                                                                          \
+		TERM_NE, arg, value, 0                                                             \
+	}
+#define ANY_BITS(arg, mask)                                                                        \
+	{                                                                                          \
+		TERM_ANY_BITS, arg, mask, 0                                                        \
+	}
+#define NO_BITS(arg, mask)                                                                         \
+	{                                                                                          \
+		TERM_NO_BITS, arg, mask, 0                                                         \
+	}
+#define MASKED_EQ(arg, mask, value)                                                                \
+	{                                                                                          \
+		TERM_MASKED_EQ, arg, mask, value                                                   \
+	}
+#define RANGE(arg, low, high)                                                                      \
+	{                                                                                          \
+		TERM_RANGE, arg, low, high                                                         \
+	}
+#define OUTSIDE(arg, low, high)                                                                    \
+	{                                                                                          \
+		TERM_OUTSIDE, arg, low, high                                                       \
+	}
+#define NOT_NULL(arg)                                                                              \
+	{                                                                                          \
+		TERM_NOT_NULL, arg, 0, 0                                                           \
+	}
 #define ALLOW .verdict = SECCOMP_RET_ALLOW
 #define KILL .verdict = SECCOMP_RET_KILL_PROCESS
 #define NOTIFY .verdict = SECCOMP_RET_USER_NOTIF

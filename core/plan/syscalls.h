@@ -39,7 +39,7 @@ enum syscall_group_id {
 #define X(name) GROUP_##name,
 	SYSCALL_GROUPS(X)
 #undef X
-	GROUP_COUNT
+		GROUP_COUNT
 };
 
 enum call_id {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { VIEW_NONE, VIEW_PRIVATE, VIEW_AUTO };	     /* words of config.view */
+enum { VIEW_NONE, VIEW_PRIVATE, VIEW_AUTO };		 /* words of config.view */
 enum { BACKEND_AUTO, BACKEND_KERNEL, BACKEND_MEDIATED }; /* words of filesystem.backend */
 enum { CAP_OF_SETGID = 6, CAP_OF_SETUID = 7 };
 
@@ -35,7 +35,8 @@ static bool grants_proc(const struct policy *policy, struct origin *origin)
 	return false;
 }
 
-static void add_mount(struct building *b, const struct item *item, enum mount_kind kind, size_t *cap)
+static void add_mount(struct building *b, const struct item *item, enum mount_kind kind,
+		      size_t *cap)
 {
 	struct plan_view *view = &b->plan->view;
 	struct plan_mount mount = {
@@ -101,8 +102,8 @@ static bool inside_ids(struct building *b, struct wishes *w)
 	view->inside_uid = b->host->uid;
 	view->inside_gid = b->host->gid;
 	if (policy_is_set(b->policy, OPT_uid) || policy_is_set(b->policy, OPT_gid)) {
-		w->user_origin = policy_origin(b->policy, policy_is_set(b->policy, OPT_uid) ? OPT_uid :
-											      OPT_gid);
+		w->user_origin = policy_origin(
+			b->policy, policy_is_set(b->policy, OPT_uid) ? OPT_uid : OPT_gid);
 		view->inside_uid = (uint32_t)policy_u64(b->policy, OPT_uid, b->host->uid);
 		view->inside_gid = (uint32_t)policy_u64(b->policy, OPT_gid, b->host->gid);
 	}
@@ -150,8 +151,8 @@ static const char *refusal(const struct building *b)
 	if (b->request->wanted != PLAN_SUPERVISE)
 		return "nobody stays to build a view (no supervisor)";
 	if (b->host->user_namespace == ANSWER_NO)
-		return b->host->user_namespace_reason ? b->host->user_namespace_reason :
-							"this host permits no user namespaces";
+		return b->host->user_namespace_reason ? b->host->user_namespace_reason
+						      : "this host permits no user namespaces";
 	return NULL;
 }
 
@@ -203,9 +204,10 @@ bool plan_view(struct building *b)
 	if (!hard && !w.hostname && !(w.proc && !no_proc)) {
 		if (w.proc && b->request->wanted == PLAN_SUPERVISE &&
 		    policy_u64(b->policy, OPT_view, VIEW_AUTO) != VIEW_NONE)
-			error_warn(b->err, w.proc_origin, NULL, "W101",
-				   "/proc shows the processes of this machine: a fresh /proc cannot be "
-				   "mounted here");
+			error_warn(
+				b->err, w.proc_origin, NULL, "W101",
+				"/proc shows the processes of this machine: a fresh /proc cannot be "
+				"mounted here");
 		return true;
 	}
 
@@ -214,21 +216,21 @@ bool plan_view(struct building *b)
 		return without_view(b, &w, why);
 
 	view->wanted = true;
-	view->required =
-		hard || policy_u64(b->policy, OPT_backend, BACKEND_AUTO) == BACKEND_KERNEL;
+	view->required = hard || policy_u64(b->policy, OPT_backend, BACKEND_AUTO) == BACKEND_KERNEL;
 	view->private_proc = !no_proc;
 	view->user_namespace = true;
 	/* Root maps every id onto itself while it has the right to; an ordinary user has one id to map. */
 	view->map_all = b->host->uid == 0 && view->inside_uid == 0 && view->inside_gid == 0 &&
 			(b->host->capabilities & BIT(CAP_OF_SETUID)) &&
 			(b->host->capabilities & BIT(CAP_OF_SETGID));
-	view->origin = w.private ? w.private_origin :
-		       w.mounts	 ? w.mounts_origin :
-		       w.user	 ? w.user_origin :
-		       w.hostname ? w.hostname_origin :
-				    w.proc_origin;
+	view->origin = w.private    ? w.private_origin
+		       : w.mounts   ? w.mounts_origin
+		       : w.user	    ? w.user_origin
+		       : w.hostname ? w.hostname_origin
+				    : w.proc_origin;
 	if (w.proc && no_proc)
-		error_warn(b->err, w.proc_origin, NULL, "W101",
-			   "/proc shows the processes of this machine: a fresh /proc cannot be mounted here");
+		error_warn(
+			b->err, w.proc_origin, NULL, "W101",
+			"/proc shows the processes of this machine: a fresh /proc cannot be mounted here");
 	return true;
 }
