@@ -1,7 +1,7 @@
 /*
  * The compiled policy cache (cli-and-policy part 3): one file per root policy, only in a directory that only its owner can
- * write, verified by hash and, when the user keyring works, by HMAC. A cache that is corrupt, foreign or stale is
- * rebuilt silently; it never changes results.
+ * write, verified by hash and by a code under a key in the kernel's user keyring. A cache that is corrupt, foreign or stale is
+ * rebuilt silently; it never changes results. Where there is no keyring there is no cache.
  */
 #ifndef SANDLOCK_POLICY_CACHE_H
 #define SANDLOCK_POLICY_CACHE_H
@@ -9,15 +9,13 @@
 #include "policy/image.h"
 #include "policy/load.h"
 
-struct cache_key {
-	uint64_t hash[2];
-	uint32_t landlock_abi;
-	uint64_t kernel_features;
-};
-
-/* Fills `policy` (and *filter when one was stored for `features`); false = not there or not valid, never an error. */
+/* Replaces `policy` (initialised) by the entry for `name`. False = not there or not valid, never an error, and `policy` is
+ * as it was. Valid means: made by this build for this user, unchanged, and every file, variable and absence that went into it is
+ * still the same. */
 bool cache_get(const char *name, const struct surroundings *s, struct policy *policy);
+/* Stores a resolved policy that gave no warnings (they are not replayed). Failure is silent. */
 void cache_put(const char *name, const struct surroundings *s, const struct policy *policy);
+
 /* Compiled filters, keyed by everything that shapes them. Returns count of instructions copied to `out`, 0 if absent. */
 struct sock_filter;
 size_t cache_get_filter(const uint64_t key[2], const struct surroundings *s, struct sock_filter *out, size_t room);
@@ -25,11 +23,12 @@ void cache_put_filter(const uint64_t key[2], const struct surroundings *s, const
 		      size_t count);
 
 /* `policy cache path|list|verify|clear` */
+/* NULL when there is no place for it. Nothing is created. */
 const char *cache_directory(const struct surroundings *s, struct arena *arena);
 struct cache_entry {
 	const char *file;
 	uint64_t size, created;
-	bool valid;
+	bool valid; /* unchanged, of this build and user; whether it is stale is not asked */
 };
 struct cache_entry *cache_list(const struct surroundings *s, struct arena *arena, size_t *count);
 bool cache_clear(const struct surroundings *s, size_t *removed, struct error *err);

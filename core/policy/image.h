@@ -53,7 +53,9 @@ enum image_type {
 	IMAGE_DEPENDENCIES = 2,
 	IMAGE_OPTIONS = 3, /* struct image_option */
 	IMAGE_ITEMS = 4,   /* struct image_item */
+	IMAGE_NUMBERS = 5, /* pairs of uint64_t that items refer to */
 	IMAGE_FILTER = 19, /* struct sock_filter */
+	IMAGE_NAME = 22,   /* one uint32_t: the name the policy was loaded by */
 	IMAGE_WARNINGS = 23,
 	IMAGE_PLAN = 32,   /* one struct image_plan (plan/plan_image.h) */
 	IMAGE_RULES = 33,
@@ -103,8 +105,8 @@ void image_begin(struct image_writer *w, struct arena *arena);
 uint32_t image_add_text(struct image_writer *w, const char *text);
 /* `data` must stay valid until image_finish(). */
 void image_add(struct image_writer *w, uint32_t type, const void *data, uint32_t count, uint32_t element_size);
-/* The finished bytes in the arena, hashes filled in. */
-const void *image_finish(struct image_writer *w, size_t *size);
+/* The finished bytes in the arena, hashes filled in. NULL when they would pass IMAGE_MAX_SIZE. */
+void *image_finish(struct image_writer *w, size_t *size);
 /* Both hashes. */
 bool image_verify(const void *data, size_t size);
 /* A sealed (SHRINK|GROW|WRITE|SEAL), close-on-exec memfd holding the bytes, or -errno. */
@@ -113,7 +115,8 @@ int image_seal(const void *data, size_t size);
 int image_map(int fd, struct image *out);
 
 struct policy;
-/* policy_image.c: options and items of a policy as sections, and back (origins included). */
+/* policy_image.c: options, items, name and dependencies of a resolved policy as sections, and back (origins included). Texts of
+ * the policy point into the image afterwards, which must live as long. False leaves *policy as it was. */
 void policy_to_image(const struct policy *policy, struct image_writer *w);
 bool policy_from_image(const struct image *image, struct policy *policy);
 #endif

@@ -112,7 +112,7 @@ void image_add(struct image_writer *w, uint32_t type, const void *data, uint32_t
 	w->data[w->section_count++] = data;
 }
 
-const void *image_finish(struct image_writer *w, size_t *size)
+void *image_finish(struct image_writer *w, size_t *size)
 {
 	*size = 0;
 	if (w->section_count >= IMAGE_MAX_SECTIONS || w->strings_size > IMAGE_MAX_SIZE)
