@@ -109,7 +109,7 @@ analyze_CFLAGS := $(OURS) -O1 -fanalyzer -isystem build/host/include
 preload_CC     := $(CC)
 preload_CFLAGS := $(OURS) -O2 -g -ffreestanding -fno-builtin -DSANDLOCK_FREESTANDING -fPIC \
 		  -fvisibility=hidden -fno-stack-protector -fno-asynchronous-unwind-tables \
-		  $(if $(X86),-fcf-protection) $(SECTIONS)
+		  $(if $(X86),-fcf-protection) $(SECTIONS) -isystem build/host/include
 
 LINK_HARDEN := -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id=none
 
@@ -271,6 +271,7 @@ check_size = test $$(stat -c %s $1) -le $2 || \
 # ---------------------------------------------------------------- the preload library
 
 PRELOAD_OBJECTS := $(call objects,preload,$(PRELOAD) $(PRELOAD_CORE))
+$(PRELOAD_OBJECTS): | build/host/include/.ready
 
 # It enters other people's programs, whatever their C library: it may need nothing and ask for
 # nothing, and it stays mapped (nodelete) because the confinement cannot be taken back.
