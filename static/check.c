@@ -20,6 +20,7 @@ enum { MINIMUM_ABI = 6, AUDIT_ABI = 7 };
 
 /* What a missing fact costs. */
 enum weight {
+	WEIGHT_VALUE,	 /* the detail is the answer */
 	WEIGHT_NONE,	 /* information */
 	WEIGHT_DEGRADED, /* a shipped policy loses something: status 1 */
 	WEIGHT_FATAL,	 /* nothing can run: status 125 */
@@ -119,7 +120,7 @@ static void gather(struct report *r, const struct surroundings *s)
 	    failure(d->process_vm_errno));
 	add(r, "pidfd_getfd", "pidfd_getfd", !d->pidfd_getfd_errno, WEIGHT_NONE,
 	    failure(d->pidfd_getfd_errno));
-	add(r, "ptrace_scope", "ptrace scope", d->ptrace_scope < 3, WEIGHT_NONE, ptrace_scope(r));
+	add(r, "ptrace_scope", "ptrace scope", d->ptrace_scope < 3, WEIGHT_VALUE, ptrace_scope(r));
 	add(r, "user_namespaces", "User namespaces", h->user_namespace == ANSWER_YES,
 	    WEIGHT_DEGRADED, reason ? reason : failure(d->user_namespace_errno));
 	add(r, "private_proc", "Private /proc", h->private_proc == ANSWER_YES, WEIGHT_DEGRADED,
@@ -136,10 +137,11 @@ static void gather(struct report *r, const struct surroundings *s)
 	add(r, "keyring", "User keyring", d->keyring, WEIGHT_NONE, NULL);
 
 	policy_enumerate(s, &r->arena, &policies);
-	add(r, "policies", "Policies", policies > 0, WEIGHT_NONE,
-	    arena_printf(&r->arena, "%zu%s%s", policies, s->policy_path ? ", first from " : "",
+	add(r, "policies", "Policies", policies > 0, WEIGHT_VALUE,
+	    arena_printf(&r->arena, "%zu can be named%s%s", policies,
+			 s->policy_path ? ", first from " : "",
 			 s->policy_path ? s->policy_path : ""));
-	add(r, "cache", "Policy cache", s->use_cache, WEIGHT_NONE, cache_state(r, s));
+	add(r, "cache", "Policy cache", s->use_cache, WEIGHT_VALUE, cache_state(r, s));
 }
 
 static const char *landlock_reason(const struct host *h)
@@ -187,7 +189,7 @@ static void print_landlock(const struct host *h, struct str *out)
 
 		str_printf(out, "  %-22s requires v%d \xe2\x80\x94 %s%s\n", p->name, p->abi,
 			   h->landlock_abi >= p->abi ? "available" : "unavailable",
-			   p->strict_by_default ? "" : " (used where it is)");
+			   p->strict_by_default ? "" : " (optional)");
 	}
 	if (h->landlock_errata)
 		str_printf(out, "  Errata fixed: 0x%x\n", h->landlock_errata);
@@ -207,20 +209,22 @@ static void print_text(const struct report *r, const char *machine, struct str *
 	for (size_t i = 0; i < r->count; i++) {
 		const struct fact *f = &r->facts[i];
 
-		str_printf(out, "%c %-22s %s", !f->good && f->weight ? '!' : ' ', f->label,
-			   f->good ? "yes" : "no");
+		bool value = f->weight == WEIGHT_VALUE;
+
+		str_printf(out, "%c %-22s %s", !f->good && f->weight > WEIGHT_NONE ? '!' : ' ',
+			   f->label,
+			   value     ? ""
+			   : f->good ? "yes"
+				     : "no");
 		if (f->detail) {
-			str_add(out, " (");
+			str_add(out, value ? "" : " (");
 			str_add_escaped(out, f->detail);
-			str_add(out, ")");
+			str_add(out, value ? "" : ")");
 		}
 		str_add_char(out, '\n');
 	}
 	str_printf(out, "\nResult: %s\nPlatform: %s\n",
-		   verdicts[r->status == 0   ? 0
-			    : r->status == 1 ? 1
-					     : 2],
-		   machine);
+		   verdicts[r->status == EXIT_SANDLOCK ? 2 : r->status], machine);
 }
 
 static void print_json(const struct report *r, const char *machine, struct str *out)
@@ -253,7 +257,7 @@ static void print_json(const struct report *r, const char *machine, struct str *
 	for (size_t i = 0; i < r->count; i++) {
 		json_object(&j, r->facts[i].key);
 		json_bool(&j, "available", r->facts[i].good);
-		json_bool(&j, "needed", r->facts[i].weight != WEIGHT_NONE);
+		json_bool(&j, "needed", r->facts[i].weight > WEIGHT_NONE);
 		if (r->facts[i].detail)
 			json_string(&j, "detail", r->facts[i].detail);
 		json_end_object(&j);

@@ -5,6 +5,7 @@
 
 /* In the order of printing; every section of options.def stands here (tests/unit/test_cli.c). */
 const struct help_section help_sections[] = {
+	{NULL, "This run"},
 	{"filesystem", "File system"},
 	{"network", "Network"},
 	{"http", "HTTP"},
@@ -20,7 +21,6 @@ const struct help_section help_sections[] = {
 	{"config", "Sandbox"},
 	{"image", "Image"},
 	{"audit", "Audit"},
-	{NULL, "Command line"},
 };
 const size_t help_section_count = ARRAY_LEN(help_sections);
 

@@ -75,7 +75,8 @@ static const char *below(const struct lint *l, const char *parent, const char *n
 	return arena_printf(&l->err->arena, "%s/%s", parent, name);
 }
 
-static void covers(const struct lint *l, const struct grant *g, const struct item *item,
+/* Warns about the first of `count` paths that lies within the grant. */
+static bool covers(const struct lint *l, const struct grant *g, const struct item *item,
 		   const char *const *list, size_t count, const char *parent, const char *id,
 		   const char *what)
 {
@@ -86,6 +87,23 @@ static void covers(const struct lint *l, const struct grant *g, const struct ite
 			continue;
 		error_warn(l->err, item->origin, key(l, g->id), id, "%s covers %s, %s",
 			   error_quote(l->err, item->text), path, what);
+		return true;
+	}
+	return false;
+}
+
+/* The files it was made from; a grant of the current directory depends on where the run starts. */
+static void covers_itself(const struct lint *l, const struct grant *g, const struct item *item)
+{
+	for (size_t i = 0; i < l->policy->dependency_count; i++) {
+		const struct dependency *d = &l->policy->dependencies[i];
+
+		if (d->missing || d->path[0] != '/' || strcmp(item->text, l->s->cwd) == 0 ||
+		    !path_within(d->path, item->text))
+			continue;
+		error_warn(l->err, item->origin, key(l, g->id), "W202",
+			   "%s covers %s, a file of this policy: a run would be refused",
+			   error_quote(l->err, item->text), d->path);
 		return;
 	}
 }
@@ -121,9 +139,10 @@ static void lint_write(const struct lint *l, const struct grant *g, const struct
 	if (cache)
 		places[n++] = cache;
 	covers(l, g, item, places, n, NULL, "W202", "from which sandlock reads policies");
-	covers(l, g, item, program_places, ARRAY_LEN(program_places), NULL, "W203",
-	       "from which programs outside are started");
-	covers_search_path(l, g, item);
+	covers_itself(l, g, item);
+	if (!covers(l, g, item, program_places, ARRAY_LEN(program_places), NULL, "W203",
+		    "from which programs outside are started"))
+		covers_search_path(l, g, item);
 	if (path_within(item->text, "/proc") || path_within(item->text, "/sys"))
 		error_warn(l->err, item->origin, key(l, g->id), "W208",
 			   "writing below %s changes the kernel's settings, not files",
@@ -159,7 +178,12 @@ static void lint_grant(const struct lint *l, const struct grant *g, const struct
 		lint_write(l, g, item);
 }
 
-/* A grant beneath another one that gives the same says nothing. */
+static bool same_file(struct origin a, struct origin b)
+{
+	return a.file && b.file && strcmp(a.file, b.file) == 0;
+}
+
+/* A grant beneath another one of the same file that gives as much says nothing. Layers may overlap. */
 static void lint_shadowed(const struct lint *l, const struct grant *g, size_t index)
 {
 	const struct value *v = policy_value(l->policy, g->id);
@@ -173,7 +197,8 @@ static void lint_shadowed(const struct lint *l, const struct grant *g, size_t in
 		for (size_t i = 0; enough && i < w->count; i++) {
 			const struct item *wider = &w->items[i];
 
-			if (wider == item || !wider->text || !item->text ||
+			if (!same_file(wider->origin, item->origin) ||
+			    (wider->flags & ITEM_OPTIONAL) || !wider->text || !item->text ||
 			    strcmp(wider->text, item->text) == 0 ||
 			    !path_within(item->text, wider->text))
 				continue;

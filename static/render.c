@@ -205,9 +205,9 @@ static bool toml_holds(const struct policy *policy, enum option_id id, struct er
 		const char *name = option_name(&err->arena, id, false);
 
 		if (!(options[id].flags & OPTION_TOML)) {
-			if (!item_is_neutral(id, item))
-				ok = error_add(err, item->origin, name,
-					       "TOML profiles have no such key");
+			if (item_is_neutral(id, item))
+				continue;
+			return error_add(err, item->origin, name, "TOML profiles have no such key");
 		} else if (item->flags & (ITEM_OPTIONAL | ITEM_NOEXEC | ITEM_PASS)) {
 			ok = error_add(err, item->origin, name,
 				       "%s: TOML profiles cannot express this form",
