@@ -9,7 +9,9 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
-#if defined(__x86_64__)
+#if defined(__clang_analyzer__) /* it takes the asm's result for garbage */
+long sys_call6(long nr, long a, long b, long c, long d, long e, long f);
+#elif defined(__x86_64__)
 static inline long sys_call6(long nr, long a, long b, long c, long d, long e, long f)
 {
 	long ret;
@@ -74,8 +76,8 @@ static inline long sys_call6(long nr, long a, long b, long c, long d, long e, lo
 	sys_call6(nr, SYS_ARG(a), SYS_ARG(b), SYS_ARG(c), SYS_ARG(d), SYS_ARG(e), SYS_ARG(f))
 #define SYS_PICK(_0, _1, _2, _3, _4, _5, _6, NAME, ...) NAME
 #define SYS(name, ...)                                                                             \
-	SYS_PICK(_0 __VA_OPT__(, ) __VA_ARGS__, SYS_6, SYS_5, SYS_4, SYS_3, SYS_2, SYS_1, SYS_0)   \
-	(SYS_##name __VA_OPT__(, ) __VA_ARGS__)
+	SYS_PICK(_0, ##__VA_ARGS__, SYS_6, SYS_5, SYS_4, SYS_3, SYS_2, SYS_1, SYS_0)               \
+	(SYS_##name, ##__VA_ARGS__)
 
 /* System calls newer than the C library's headers; the numbers are the same on every architecture. */
 #ifndef SYS_pidfd_send_signal
