@@ -4,6 +4,8 @@
  */
 #include "load.h"
 
+#include "environment.h"
+
 #include "base/sys.h"
 
 #include <errno.h>
@@ -150,6 +152,22 @@ static const char *source_differs(int fd, uint64_t size, const struct confine_so
 	return why;
 }
 
+/* "${NAME}=VALUE": the policy was compiled where NAME had that value; "${NAME}": where it was unset. */
+static bool variable_differs(const char *source)
+{
+	const char *name = source + 2;
+	size_t length = 0;
+
+	while (name[length] && name[length] != '}')
+		length++;
+	const char *wanted = name[length] ? name + length + 1 : "";
+	for (char *const *e = environ; *e; e++)
+		if (text_length(*e) > length && memcmp(*e, name, length) == 0 &&
+		    (*e)[length] == '=')
+			return *wanted != '=' || !text_same(*e + length + 1, wanted + 1);
+	return *wanted == '=';
+}
+
 /* Every source of a policy that was found by the name of its source must be as it was; `path` must be among them. */
 static bool check_sources(const struct blob *blob, const char *path, struct failure *failure)
 {
@@ -158,16 +176,32 @@ static bool check_sources(const struct blob *blob, const char *path, struct fail
 	for (uint32_t i = 0; i < blob->parts.source_count; i++) {
 		const struct confine_source *source = &blob->parts.sources[i];
 		const char *name = image_text(&blob->image, source->path);
+		const char *why = NULL;
 		struct statx st;
-		int fd = open_trusted(name, &st, failure);
 
+		if (name[0] == '$' && name[1] == '{') {
+			if (variable_differs(name))
+				return failed(failure, "stale policy", name, -EINVAL,
+					      "the variable changed; compile the policy again");
+			continue;
+		}
+		if (source->missing) {
+			if (SYS(faccessat, AT_FDCWD, name, 0 /* F_OK */) == 0)
+				return failed(failure, "stale policy", name, -EINVAL,
+					      "it is new; compile the policy again");
+			continue;
+		}
+		if (*name != '/') /* part of the program that compiled it */
+			continue;
+		int fd = open_trusted(name, &st, failure);
 		if (fd < 0)
 			return false;
-		const char *why = source_differs(fd, st.stx_size, source);
+		why = source_differs(fd, st.stx_size, source);
 		SYS(close, fd);
 		if (why)
 			return failed(failure, "stale policy", name, -EINVAL, why);
-		found |= text_same(name, path);
+		found |= text_same(name, path) ||
+			 text_same(image_text(&blob->image, source->lookup), path);
 	}
 	return found ? true
 		     : failed(failure, "stale policy", path, -EINVAL,

@@ -12,7 +12,7 @@ _Static_assert(sizeof(struct confine_record) == 208, "record is on disk");
 _Static_assert(sizeof(struct confine_rule) == 16, "record is on disk");
 _Static_assert(sizeof(struct confine_port) == 16, "record is on disk");
 _Static_assert(sizeof(struct confine_env) == 8, "record is on disk");
-_Static_assert(sizeof(struct confine_source) == 32, "record is on disk");
+_Static_assert(sizeof(struct confine_source) == 40, "record is on disk");
 _Static_assert(sizeof(struct child_rlimit) == 24, "record is on disk");
 _Static_assert(PROTECT_COUNT <= 16, "room for every protection");
 
@@ -171,8 +171,9 @@ static const char *check_rest(const struct image *image, const struct confine_pa
 			return "an environment entry is not valid";
 	}
 	for (uint32_t i = 0; i < p->source_count; i++)
-		if (!text_ok(image, p->sources[i].path, true, true))
-			return "a source has no absolute path";
+		if (!text_ok(image, p->sources[i].path, false, true) ||
+		    !text_ok(image, p->sources[i].lookup, false, false))
+			return "a source has no name";
 	if (p->keep_count > CONFINE_KEEP_LIMIT)
 		return "it keeps too many descriptors";
 	for (uint32_t i = 0; i < p->keep_count; i++)
@@ -360,30 +361,6 @@ static void add_rlimits(const struct plan *plan, struct image_writer *w)
 	image_add(w, IMAGE_RLIMITS, limits, (uint32_t)plan->rlimit_count, sizeof *limits);
 }
 
-static void add_sources(const struct policy *policy, struct image_writer *w)
-{
-	struct confine_source *sources =
-		arena_array(w->arena, policy->dependency_count + 1, sizeof *sources);
-	uint32_t count = 0;
-
-	/* A compiled policy lists them already, for its other readers. */
-	for (uint32_t i = 0; i < w->section_count; i++)
-		if (w->sections[i].type == IMAGE_DEPENDENCIES)
-			return;
-	for (size_t i = 0; i < policy->dependency_count; i++) {
-		const struct dependency *d = &policy->dependencies[i];
-
-		if (d->missing || !d->path || d->path[0] != '/')
-			continue;
-		sources[count++] = (struct confine_source){
-			.size = d->size,
-			.hash = {d->hash[0], d->hash[1]},
-			.path = image_add_text(w, d->path),
-		};
-	}
-	image_add(w, IMAGE_DEPENDENCIES, sources, count, sizeof *sources);
-}
-
 const char *confine_refused(const struct policy *policy, struct arena *arena)
 {
 	auto_str list = {0};
@@ -419,7 +396,6 @@ void image_confine_build(const struct policy *policy, const struct plan *plan,
 	r->name = image_add_text(w, policy->name);
 	r->refused = image_add_text(w, confine_refused(policy, w->arena));
 	image_add(w, IMAGE_PLAN, r, 1, sizeof *r);
-	add_sources(policy, w);
 	if (!plan)
 		return;
 

@@ -65,12 +65,15 @@ struct confine_env {
 	uint32_t text;
 };
 
-/* IMAGE_DEPENDENCIES of a confine image: the files the policy was made from. */
+/* IMAGE_DEPENDENCIES, as policy_image.c writes them: the files that a compiled policy was made from, files that must stay
+ * missing, and variables ("${NAME}=VALUE", or "${NAME}" for unset). */
 struct confine_source {
+	uint32_t path;
+	uint32_t lookup;
 	uint64_t size;
 	uint64_t hash[2]; /* XXH3-128, low half first */
-	uint32_t path;
-	uint32_t pad;
+	uint32_t missing;
+	uint32_t zero;
 };
 /* Further sections: IMAGE_FILTER of struct sock_filter, IMAGE_RLIMITS of struct child_rlimit (NOFILE included; at most one of
  * each resource), IMAGE_KEEP_FDS of int32_t, ascending, at most CONFINE_KEEP_LIMIT. */
