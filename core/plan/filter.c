@@ -301,18 +301,25 @@ static struct label write_tree(struct compiler *c, size_t first, size_t last)
 
 /* ---- from rows to ranges ---- */
 
+static bool same_row(const struct compiler *c, const struct syscall_row *x,
+		     const struct syscall_row *y)
+{
+	for (size_t i = 0; i < TERM_LIMIT; i++) {
+		const struct term *s = &x->terms[i], *t = &y->terms[i];
+
+		if (s->op != t->op || s->arg != t->arg || s->a != t->a || s->b != t->b)
+			return false;
+	}
+	return row_verdict(x, c->features) == row_verdict(y, c->features);
+}
+
 static bool same_block(const struct compiler *c, const struct block *a, const struct block *b)
 {
 	if (a->count != b->count)
 		return false;
-	for (size_t i = 0; i < a->count; i++) {
-		const struct syscall_row *x = &syscall_rows[a->rows[i]];
-		const struct syscall_row *y = &syscall_rows[b->rows[i]];
-
-		if (row_verdict(x, c->features) != row_verdict(y, c->features) ||
-		    memcmp(x->terms, y->terms, sizeof x->terms) != 0)
+	for (size_t i = 0; i < a->count; i++)
+		if (!same_row(c, &syscall_rows[a->rows[i]], &syscall_rows[b->rows[i]]))
 			return false;
-	}
 	return true;
 }
 
@@ -436,7 +443,7 @@ static void write_program(struct compiler *c, uint32_t audit_arch)
 	} else if (at.verdict || at.value != c->count - 1) {
 		at = put(c, BPF_JMP | BPF_JA, 0, 0, (uint32_t)distance(c, reachable(c, at)));
 	}
-	at = before(c, at, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	before(c, at, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
 	/* The kill stands right behind the comparison. */
 	put(c, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_KILL_PROCESS);
 	put(c, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, audit_arch);
