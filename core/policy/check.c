@@ -35,9 +35,9 @@ static const char *given_name(const struct check *c, enum option_id id, struct o
 static const char *key_of(const struct check *c, enum option_id id, struct origin origin)
 {
 	return origin.file && origin.line == 0 && origin.file[0] == '-' &&
-			       strcmp(origin.file, "--set") != 0 ?
-		       NULL :
-		       given_name(c, id, origin);
+			       strcmp(origin.file, "--set") != 0
+		       ? NULL
+		       : given_name(c, id, origin);
 }
 
 /* `id` (at `where`) and `other` contradict each other. */
@@ -53,8 +53,7 @@ static void conflict(struct check *c, enum option_id id, struct origin where, en
 		error_note(c->err, "%s is given at %s", given_name(c, other, theirs),
 			   error_place(c->err, theirs));
 	else
-		error_note(c->err, "%s is given on the command line",
-			   given_name(c, other, theirs));
+		error_note(c->err, "%s is given on the command line", given_name(c, other, theirs));
 }
 
 /* ---- not in this version ---- */
@@ -114,7 +113,8 @@ static void check_mode(struct check *c, enum option_id id, unsigned mode)
 static void check_environment(struct check *c)
 {
 	if (on(c, OPT_clean_env) && on(c, OPT_empty_env))
-		conflict(c, OPT_empty_env, policy_origin(c->policy, OPT_empty_env), OPT_clean_env, "");
+		conflict(c, OPT_empty_env, policy_origin(c->policy, OPT_empty_env), OPT_clean_env,
+			 "");
 }
 
 static void check_ids(struct check *c)
@@ -154,7 +154,8 @@ static void check_no_net(struct check *c)
 
 		if (!item || item_is_neutral(id, item))
 			continue;
-		conflict(c, id, item->origin, OPT_no_net, "there is no network to allow anything on");
+		conflict(c, id, item->origin, OPT_no_net,
+			 "there is no network to allow anything on");
 		error_hint(c->err, "drop one of the two; --reset KEY forgets what a policy said");
 	}
 }
@@ -209,7 +210,8 @@ static void check_processors(struct check *c)
 	const struct value *cores = &c->policy->values[OPT_cpu_cores];
 
 	if (cpus && cores->count && cpus->num > cores->count)
-		conflict(c, OPT_cpus, cpus->origin, OPT_cpu_cores, "more processors than the list has");
+		conflict(c, OPT_cpus, cpus->origin, OPT_cpu_cores,
+			 "more processors than the list has");
 }
 
 /* ---- mounts ---- */
@@ -243,8 +245,8 @@ static void check_mounts(struct check *c)
 	targets = arena_array(arena, total, sizeof *targets);
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		for (size_t k = 0; k < c->policy->values[kinds[i]].count; k++, count++)
-			targets[count] = (struct target){
-				&c->policy->values[kinds[i]].items[k], kinds[i], count};
+			targets[count] = (struct target){&c->policy->values[kinds[i]].items[k],
+							 kinds[i], count};
 	qsort(targets, count, sizeof *targets, compare_targets);
 	for (size_t i = 1; i < count; i++) {
 		const struct item *before = targets[i - 1].item, *item = targets[i].item;
@@ -277,11 +279,13 @@ static void check_self(struct check *c)
 				    !path_within(file->path, grant->text))
 					continue;
 				c->ok = false;
-				error_add(c->err, grant->origin, key_of(c, writes[i], grant->origin),
+				error_add(c->err, grant->origin,
+					  key_of(c, writes[i], grant->origin),
 					  "the sandbox could rewrite its own policy %s",
 					  error_quote(c->err, file->path));
-				error_hint(c->err, "keep policies outside what is writable, or accept it "
-						   "with --allow-self-modify");
+				error_hint(c->err,
+					   "keep policies outside what is writable, or accept it "
+					   "with --allow-self-modify");
 				break;
 			}
 		}

@@ -128,11 +128,11 @@ static void add_policy(struct parser *p, enum option_id id, const char *text, co
 		return;
 	}
 	/* A file is a file even when its name looks like a policy's. */
-	item.text = id == OPT_profile_file && !strchr(text, '/') && strcmp(text, "-") != 0 ?
-			    arena_printf(arena, "./%s", text) :
-			    arena_strdup(arena, text);
-	out->policies = arena_grow(arena, out->policies, out->policy_count, &out->policy_cap,
-				   sizeof item);
+	item.text = id == OPT_profile_file && !strchr(text, '/') && strcmp(text, "-") != 0
+			    ? arena_printf(arena, "./%s", text)
+			    : arena_strdup(arena, text);
+	out->policies =
+		arena_grow(arena, out->policies, out->policy_count, &out->policy_cap, sizeof item);
 	out->policies[out->policy_count++] = item;
 }
 
@@ -260,8 +260,8 @@ static void keep(struct parser *p, struct value *list, const char *text, const c
 {
 	struct item item = {.text = text, .origin = typed(flag)};
 
-	list->items = arena_grow(p->out->policy.arena, list->items, list->count, &list->cap,
-				 sizeof item);
+	list->items =
+		arena_grow(p->out->policy.arena, list->items, list->count, &list->cap, sizeof item);
 	list->items[list->count++] = item;
 }
 

@@ -45,7 +45,8 @@ static bool parse_size(struct parse *p, const char *text, struct item *item)
 	if (item->num < p->option->min) {
 		complain(&p->c, "smaller than %s", size_render(p->c.arena, p->option->min));
 		if (bare)
-			suggest(&p->c, "forgot a suffix? a number alone is bytes; %sM is megabytes", text);
+			suggest(&p->c, "forgot a suffix? a number alone is bytes; %sM is megabytes",
+				text);
 		return false;
 	}
 	item->text = size_render(p->c.arena, item->num);
@@ -138,8 +139,8 @@ static bool parse_names(struct parse *p, const char *text, struct item *item)
 
 static bool parse_mount(struct parse *p, const char *text, struct item *item)
 {
-	return p->id == OPT_volume ? value_volume(text, p->context, item, &p->c) :
-				     value_mount(text, p->context, item, &p->c);
+	return p->id == OPT_volume ? value_volume(text, p->context, item, &p->c)
+				   : value_mount(text, p->context, item, &p->c);
 }
 
 static bool parse_tmpfs(struct parse *p, const char *text, struct item *item)
@@ -215,9 +216,10 @@ static bool parse_one(struct parse *p, const char *text, struct origin origin, s
 		return false;
 	}
 	if (p->id == OPT_name && !name_is_plain(item.text))
-		error_warn(err, origin, message_key(p->id, origin, err), "W002",
-			   "%s is awkward to type; letters, digits, \".\", \"_\" and \"-\" are better",
-			   error_quote(err, item.text));
+		error_warn(
+			err, origin, message_key(p->id, origin, err), "W002",
+			"%s is awkward to type; letters, digits, \".\", \"_\" and \"-\" are better",
+			error_quote(err, item.text));
 	into->items = arena_grow(p->c.arena, into->items, into->count, &into->cap, sizeof item);
 	into->items[into->count++] = item;
 	into->set = true;
@@ -236,8 +238,8 @@ static bool parse_parts(struct parse *p, const char *text, struct origin origin,
 			start++;
 		while (end > start && text[end - 1] == ' ')
 			end--;
-		ok &= parse_one(p, arena_strndup(p->c.arena, text + start, end - start), origin, into,
-				err);
+		ok &= parse_one(p, arena_strndup(p->c.arena, text + start, end - start), origin,
+				into, err);
 		text += n;
 		if (!*text)
 			return ok;
@@ -256,7 +258,8 @@ bool value_parse(struct arena *arena, enum option_id id, const char *text,
 	};
 
 	into->set = true;
-	if ((p.option->flags & OPTION_EMPTY_ALL) && (strcmp(text, "all") == 0 || strcmp(text, "ALL") == 0))
+	if ((p.option->flags & OPTION_EMPTY_ALL) &&
+	    (strcmp(text, "all") == 0 || strcmp(text, "ALL") == 0))
 		return true;
 	text = arena_strdup(arena, text);
 	if ((p.option->flags & OPTION_COMMA) && strchr(text, ','))
@@ -341,14 +344,22 @@ bool item_is_neutral(enum option_id id, const struct item *item)
 		enum option_id id;
 		const char *word;
 	} neutral[] = {
-		{OPT_view, "none"},	       {OPT_view, "auto"},
-		{OPT_backend, "auto"},	       {OPT_descendants, "wait"},
-		{OPT_fs_isolation, "none"},    {OPT_on_exit, "commit"},
-		{OPT_on_error, "abort"},       {OPT_pull, "never"},
-		{OPT_memory_action, "enomem"}, {OPT_default_egress, "deny"},
-		{OPT_default_ingress, "allow"}, {OPT_dns_block_response, "nxdomain"},
-		{OPT_log_level, "warn"},       {OPT_audit_format, "json"},
-		{OPT_rename_dirs, "emulate"},  {OPT_on_secret_violation, "block-and-log"},
+		{OPT_view, "none"},
+		{OPT_view, "auto"},
+		{OPT_backend, "auto"},
+		{OPT_descendants, "wait"},
+		{OPT_fs_isolation, "none"},
+		{OPT_on_exit, "commit"},
+		{OPT_on_error, "abort"},
+		{OPT_pull, "never"},
+		{OPT_memory_action, "enomem"},
+		{OPT_default_egress, "deny"},
+		{OPT_default_ingress, "allow"},
+		{OPT_dns_block_response, "nxdomain"},
+		{OPT_log_level, "warn"},
+		{OPT_audit_format, "json"},
+		{OPT_rename_dirs, "emulate"},
+		{OPT_on_secret_violation, "block-and-log"},
 	};
 	enum option_kind kind = options[id].kind;
 

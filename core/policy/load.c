@@ -27,9 +27,9 @@ struct loading {
 static void keep_dependencies(struct policy *policy, const struct policy *from)
 {
 	for (size_t i = 0; i < from->dependency_count; i++) {
-		policy->dependencies = arena_grow(policy->arena, policy->dependencies,
-						  policy->dependency_count, &policy->dependency_cap,
-						  sizeof *policy->dependencies);
+		policy->dependencies =
+			arena_grow(policy->arena, policy->dependencies, policy->dependency_count,
+				   &policy->dependency_cap, sizeof *policy->dependencies);
 		policy->dependencies[policy->dependency_count++] = from->dependencies[i];
 	}
 }
@@ -113,8 +113,8 @@ static void load_file(struct loading *l, const char *name, struct origin origin,
 	const char *slash;
 
 	if (l->depth > EXTENDS_DEPTH) {
-		l->ok = error_add(l->err, origin, "extends", "policies extend each other more than %d deep",
-				  EXTENDS_DEPTH);
+		l->ok = error_add(l->err, origin, "extends",
+				  "policies extend each other more than %d deep", EXTENDS_DEPTH);
 		return;
 	}
 	if (!source_open(name, dir, l->s, l->policy, &src, l->err)) {
@@ -129,12 +129,12 @@ static void load_file(struct loading *l, const char *name, struct origin origin,
 		return;
 	}
 	policy_init(&layer, arena);
-	l->ok &= has_suffix(src.path, ".toml") ?
-			 toml_load(&src, l->s, &layer, l->err) :
-			 yaml_load(&src, l->s, &layer, &extends, l->err);
+	l->ok &= has_suffix(src.path, ".toml") ? toml_load(&src, l->s, &layer, l->err)
+					       : yaml_load(&src, l->s, &layer, &extends, l->err);
 	slash = src.path[0] == '/' ? strrchr(src.path, '/') : NULL;
-	dir = slash ? arena_strndup(arena, src.path, slash == src.path ? 1 : (size_t)(slash - src.path)) :
-		      NULL;
+	dir = slash ? arena_strndup(arena, src.path,
+				    slash == src.path ? 1 : (size_t)(slash - src.path))
+		    : NULL;
 	l->chain[l->depth++] = src.path;
 	for (size_t i = 0; i < extends.count && !l->err->dropped; i++)
 		load_file(l, extends.names[i].text, extends.names[i].origin, dir);
@@ -194,7 +194,8 @@ static bool lay_policy(struct policy *policy, struct policy *over, struct error 
 	keep_lock(policy, over);
 	ok = policy_apply(policy, over, err);
 	if (lock)
-		ok &= policy_narrows(&locked, policy_origin(&locked, OPT_locked), over, policy, err);
+		ok &= policy_narrows(&locked, policy_origin(&locked, OPT_locked), over, policy,
+				     err);
 	return ok;
 }
 

@@ -119,10 +119,13 @@ static void widens(struct comparison *c, enum option_id id, struct origin where,
 	c->ok = false;
 	if (item)
 		item_render(item, id, &text);
-	error_add(c->err, where, option_name(&c->err->arena, id, false), "%s%s%s widens a locked policy",
-		  what, item ? " " : "", item ? error_quote(c->err, str_text(&text)) : "");
+	error_add(c->err, where, option_name(&c->err->arena, id, false),
+		  "%s%s%s widens a locked policy", what, item ? " " : "",
+		  item ? error_quote(c->err, str_text(&text)) : "");
 	error_note(c->err, "locked at %s", error_place(c->err, c->by));
-	error_hint(c->err, "a locked policy may be narrowed only: fewer grants, more denials, lower limits");
+	error_hint(
+		c->err,
+		"a locked policy may be narrowed only: fewer grants, more denials, lower limits");
 }
 
 static bool contains(const struct value *value, enum option_id id, const struct item *item)
@@ -257,10 +260,13 @@ static void compare_selection(struct comparison *c, enum option_id id)
 static void compare_switch(struct comparison *c, enum option_id id, bool safe)
 {
 	bool fallback = options[id].flags & OPTION_NEGATIVE;
-	bool before = policy_bool(c->locked, id, fallback), after = policy_bool(c->result, id, fallback);
+	bool before = policy_bool(c->locked, id, fallback),
+	     after = policy_bool(c->result, id, fallback);
 
 	if (before == safe && after != safe)
-		widens(c, id, c->result->values[id].count ? policy_origin(c->result, id) : edit_origin(c, id),
+		widens(c, id,
+		       c->result->values[id].count ? policy_origin(c->result, id)
+						   : edit_origin(c, id),
 		       NULL, after ? "true" : "false");
 }
 
@@ -274,8 +280,8 @@ static void compare_words(struct comparison *c, const struct rule *rule)
 	if (value_word(before, rule->words, false, &was, &ignored) &&
 	    value_word(after, rule->words, false, &is, &ignored) && is > was)
 		widens(c, rule->id,
-		       c->result->values[rule->id].count ? policy_origin(c->result, rule->id) :
-							   edit_origin(c, rule->id),
+		       c->result->values[rule->id].count ? policy_origin(c->result, rule->id)
+							 : edit_origin(c, rule->id),
 		       NULL, arena_printf(&c->err->arena, "\"%s\"", after));
 }
 

@@ -62,8 +62,8 @@ static bool is_name_char(char c)
 /* Variables that may be used without a default. */
 static bool is_known(const char *name)
 {
-	static const char *const known[] = {"HOME", "USER",   "UID",	    "GID",
-					    "CWD",  "TMPDIR", "POLICY_DIR",
+	static const char *const known[] = {
+		"HOME", "USER", "UID", "GID", "CWD", "TMPDIR", "POLICY_DIR",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
@@ -74,10 +74,19 @@ static bool is_known(const char *name)
 
 static const char *known_name(size_t index, const void *ctx UNUSED)
 {
-	static const char *const names[] = {"HOME",	       "USER",		  "UID",
-					    "GID",	       "CWD",		  "TMPDIR",
-					    "POLICY_DIR",      "XDG_CONFIG_HOME", "XDG_CACHE_HOME",
-					    "XDG_DATA_HOME",   "XDG_STATE_HOME",  "XDG_RUNTIME_DIR",
+	static const char *const names[] = {
+		"HOME",
+		"USER",
+		"UID",
+		"GID",
+		"CWD",
+		"TMPDIR",
+		"POLICY_DIR",
+		"XDG_CONFIG_HOME",
+		"XDG_CACHE_HOME",
+		"XDG_DATA_HOME",
+		"XDG_STATE_HOME",
+		"XDG_RUNTIME_DIR",
 	};
 
 	return index < ARRAY_LEN(names) ? names[index] : NULL;
@@ -106,14 +115,14 @@ static void record(struct policy *policy, struct arena *arena, const char *name,
 	if (!policy || strcmp(name, "POLICY_DIR") == 0)
 		return;
 
-	const char *text = value ? arena_printf(arena, "${%s}=%s", name, value) :
-				   arena_printf(arena, "${%s}", name);
+	const char *text = value ? arena_printf(arena, "${%s}=%s", name, value)
+				 : arena_printf(arena, "${%s}", name);
 	for (size_t i = 0; i < policy->dependency_count; i++)
 		if (strcmp(policy->dependencies[i].path, text) == 0)
 			return;
-	policy->dependencies = arena_grow(policy->arena, policy->dependencies,
-					  policy->dependency_count, &policy->dependency_cap,
-					  sizeof *policy->dependencies);
+	policy->dependencies =
+		arena_grow(policy->arena, policy->dependencies, policy->dependency_count,
+			   &policy->dependency_cap, sizeof *policy->dependencies);
 	policy->dependencies[policy->dependency_count++] = (struct dependency){
 		.path = text,
 		.missing = !value,
@@ -253,10 +262,14 @@ static bool expand_toml(const char *text, const struct value_context *x, struct 
 		if (!*p)
 			break;
 		if (p[1] != '{')
-			return is_name_start(p[1]) ?
-				       complain(c, "bare $ is not a variable; write ${HOME} for a variable") :
-				       complain(c, "bare $ is not allowed; a literal $ cannot appear in a "
-						   "profile path");
+			return is_name_start(p[1])
+				       ? complain(
+						 c,
+						 "bare $ is not a variable; write ${HOME} for a variable")
+				       : complain(
+						 c,
+						 "bare $ is not allowed; a literal $ cannot appear in a "
+						 "profile path");
 		const char *end = strchr(p, '}'), *start = p + 2;
 		if (!end)
 			return complain(c, "unterminated ${");
@@ -268,12 +281,13 @@ static bool expand_toml(const char *text, const struct value_context *x, struct 
 			return complain(c, "malformed variable name");
 		if (strcmp(name, "HOME") != 0)
 			return complain(c, "unknown variable ${%s}%s; supported: ${HOME}", name,
-					edit_distance(name, "HOME", 4) <= 4 && strlen(name) == 4 ?
-						"; did you mean ${HOME}?" :
-						"");
+					edit_distance(name, "HOME", 4) <= 4 && strlen(name) == 4
+						? "; did you mean ${HOME}?"
+						: "");
 		record(x->policy, c->arena, "HOME", x->s->home);
 		/* A grant of ${HOME} must never become a grant of the whole file system. */
-		if (!x->s->home || x->s->home[0] != '/' || strspn(x->s->home, "/") == strlen(x->s->home))
+		if (!x->s->home || x->s->home[0] != '/' ||
+		    strspn(x->s->home, "/") == strlen(x->s->home))
 			return complain(c, "there is no usable home directory");
 		str_add(out, x->s->home);
 		p = end + 1;
@@ -291,8 +305,8 @@ bool value_expand(const char *text, const struct value_context *x, const char **
 	*out = text;
 	if (!x || !x->s || x->syntax == SYNTAX_PLAIN || (!strchr(text, '$') && *text != '~'))
 		return true;
-	if (x->syntax == SYNTAX_YAML ? !expand_yaml(text, x, 0, &expanded, c) :
-				       !expand_toml(text, x, &expanded, c))
+	if (x->syntax == SYNTAX_YAML ? !expand_yaml(text, x, 0, &expanded, c)
+				     : !expand_toml(text, x, &expanded, c))
 		return false;
 	*out = arena_strdup(c->arena, str_text(&expanded));
 	return true;
@@ -375,7 +389,8 @@ bool value_mount(const char *text, const struct value_context *x, struct item *o
 	char *copy = arena_strdup(c->arena, text);
 	size_t len = strlen(copy);
 
-	if (len >= 3 && (strcmp(copy + len - 3, ":ro") == 0 || strcmp(copy + len - 3, ":rw") == 0)) {
+	if (len >= 3 &&
+	    (strcmp(copy + len - 3, ":ro") == 0 || strcmp(copy + len - 3, ":rw") == 0)) {
 		if (copy[len - 1] == 'o')
 			out->flags |= ITEM_READ_ONLY;
 		copy[len - 3] = '\0';
@@ -399,12 +414,9 @@ struct mount_word {
 };
 
 static const struct mount_word mount_words[] = {
-	{"ro", ITEM_READ_ONLY, 0},
-	{"rw", 0, ITEM_READ_ONLY},
-	{"noexec", ITEM_NOEXEC, 0},
-	{"exec", 0, ITEM_NOEXEC},
-	{"nosuid", 0, 0}, /* always so */
-	{"nodev", 0, 0},  /* always so */
+	{"ro", ITEM_READ_ONLY, 0}, {"rw", 0, ITEM_READ_ONLY}, {"noexec", ITEM_NOEXEC, 0},
+	{"exec", 0, ITEM_NOEXEC},  {"nosuid", 0, 0}, /* always so */
+	{"nodev", 0, 0},			     /* always so */
 };
 
 static bool scan_mode(const char *text, uint64_t *mode, struct complaint *c)

@@ -57,7 +57,8 @@ struct finder {
 
 enum { FEW = 32 };
 
-static struct finder finder_new(struct arena *arena, enum option_id id, struct value *value, size_t more)
+static struct finder finder_new(struct arena *arena, enum option_id id, struct value *value,
+				size_t more)
 {
 	struct finder f = {.id = id, .value = value};
 	size_t size = 64;

@@ -172,9 +172,9 @@ struct unit {
 };
 
 static const struct unit size_units[] = {
-	{"b", 1},	  {"k", BIT(10)},  {"kb", BIT(10)},  {"kib", BIT(10)}, {"m", BIT(20)},
-	{"mb", BIT(20)},  {"mib", BIT(20)}, {"g", BIT(30)},   {"gb", BIT(30)},	{"gib", BIT(30)},
-	{"t", BIT(40)},	  {"tb", BIT(40)},  {"tib", BIT(40)},
+	{"b", 1},	 {"k", BIT(10)},   {"kb", BIT(10)},  {"kib", BIT(10)}, {"m", BIT(20)},
+	{"mb", BIT(20)}, {"mib", BIT(20)}, {"g", BIT(30)},   {"gb", BIT(30)},  {"gib", BIT(30)},
+	{"t", BIT(40)},	 {"tb", BIT(40)},  {"tib", BIT(40)},
 };
 
 static bool is_unlimited(const char *text)
@@ -292,7 +292,8 @@ bool value_duration(const char *text, uint64_t *out, struct complaint *c)
 
 		if (!is_digit(*p)) {
 			complain(c, "expected a duration");
-			suggest(c, "write seconds, or numbers with units: 90, 1h30m, 2.5s, 500ms, 1d");
+			suggest(c,
+				"write seconds, or numbers with units: 90, 1h30m, 2.5s, 500ms, 1d");
 			return false;
 		}
 		if (!scan_digits(&p, 10, &whole))
@@ -396,9 +397,9 @@ bool value_time(const char *text, bool number_ok, int64_t *out, struct complaint
 		suggest(c, "write it like 2026-01-01T00:00:00Z");
 		return false;
 	}
-	if ((*p != 'T' && *p != 't' && *p != ' ') || !(p++, scan_fixed(&p, 2, &hour)) || *p++ != ':' ||
-	    !scan_fixed(&p, 2, &minute) || *p++ != ':' || !scan_fixed(&p, 2, &second) ||
-	    !scan_fraction(&p, &numerator, &denominator))
+	if ((*p != 'T' && *p != 't' && *p != ' ') || !(p++, scan_fixed(&p, 2, &hour)) ||
+	    *p++ != ':' || !scan_fixed(&p, 2, &minute) || *p++ != ':' ||
+	    !scan_fixed(&p, 2, &second) || !scan_fraction(&p, &numerator, &denominator))
 		goto malformed;
 	if (*p == '\0') {
 		complain(c, "the time zone is missing");

@@ -19,17 +19,18 @@ void suggest(struct complaint *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 enum syntax {
 	SYNTAX_PLAIN, /* command line and API: a path is taken as it is */
-	SYNTAX_YAML,  /* ~/, ${NAME}, ${NAME:-default}, $$; a trailing ? makes a path of a list optional */
-	SYNTAX_TOML,  /* the reference's profiles: ${HOME} and nothing else */
+	SYNTAX_YAML, /* ~/, ${NAME}, ${NAME:-default}, $$; a trailing ? makes a path of a list optional */
+	SYNTAX_TOML, /* the reference's profiles: ${HOME} and nothing else */
 };
 
 /* What paths depend on. */
 struct value_context {
 	const struct surroundings *s; /* NULL: nothing is expanded */
-	const char *dir;	      /* absolute; relative paths start here. NULL: they are errors */
-	const char *policy_dir;	      /* ${POLICY_DIR}; NULL: unset */
+	const char *dir;	/* absolute; relative paths start here. NULL: they are errors */
+	const char *policy_dir; /* ${POLICY_DIR}; NULL: unset */
 	enum syntax syntax;
-	struct policy *policy; /* records the variables that were used as dependencies; may be NULL */
+	struct policy
+		*policy; /* records the variables that were used as dependencies; may be NULL */
 };
 
 /* policy_add() for text that stands in `context`: file loaders and the flag parser. `context` may be NULL (only absolute paths,
@@ -81,8 +82,8 @@ bool value_word(const char *text, const char *words, bool fold, uint64_t *index,
 const char *word_at(struct arena *arena, const char *words, uint64_t index);
 
 /* words.c: names, identities, environment, limits. */
-bool value_name(const char *text, struct complaint *c);	    /* of a sandbox */
-bool name_is_plain(const char *text);			    /* [A-Za-z0-9][A-Za-z0-9._-]* */
+bool value_name(const char *text, struct complaint *c); /* of a sandbox */
+bool name_is_plain(const char *text);			/* [A-Za-z0-9][A-Za-z0-9._-]* */
 bool value_hostname(const char *text, struct complaint *c);
 /* NAME, PREFIX* (only when `prefix_ok`). */
 bool value_identifier(const char *text, bool prefix_ok, struct complaint *c);

@@ -27,7 +27,9 @@ bool value_name(const char *text, struct complaint *c)
 		return complain(c, "a sandbox name must not be \".\" or \"..\"");
 	for (const char *p = text; *p; p++)
 		if ((unsigned char)*p <= 0x20 || *p == 0x7f)
-			return complain(c, "a sandbox name must not contain whitespace or control characters");
+			return complain(
+				c,
+				"a sandbox name must not contain whitespace or control characters");
 	return true;
 }
 
@@ -160,12 +162,14 @@ static const struct {
 	const char *name;
 	enum limit_unit unit;
 } limits[] = {
-	{"cpu", UNIT_SECONDS},	   {"fsize", UNIT_BYTES},    {"data", UNIT_BYTES},
-	{"stack", UNIT_BYTES},	   {"core", UNIT_BYTES},     {"rss", UNIT_BYTES},
-	{"nproc", UNIT_NUMBER},	   {"nofile", UNIT_NUMBER},  {"memlock", UNIT_BYTES},
-	{"as", UNIT_BYTES},	   {"locks", UNIT_NUMBER},   {"sigpending", UNIT_NUMBER},
-	{"msgqueue", UNIT_BYTES},  {"nice", UNIT_NUMBER},    {"rtprio", UNIT_NUMBER},
-	{"rttime", UNIT_MICROSECONDS},
+	{"cpu", UNIT_SECONDS},	  {"fsize", UNIT_BYTES},
+	{"data", UNIT_BYTES},	  {"stack", UNIT_BYTES},
+	{"core", UNIT_BYTES},	  {"rss", UNIT_BYTES},
+	{"nproc", UNIT_NUMBER},	  {"nofile", UNIT_NUMBER},
+	{"memlock", UNIT_BYTES},  {"as", UNIT_BYTES},
+	{"locks", UNIT_NUMBER},	  {"sigpending", UNIT_NUMBER},
+	{"msgqueue", UNIT_BYTES}, {"nice", UNIT_NUMBER},
+	{"rtprio", UNIT_NUMBER},  {"rttime", UNIT_MICROSECONDS},
 };
 
 static const char *limit_name(size_t index, const void *ctx UNUSED)
@@ -221,8 +225,9 @@ bool value_rlimit(const char *text, struct item *out, struct complaint *c)
 		if (near)
 			suggest(c, "did you mean \"%s\"?", near);
 		else
-			suggest(c, "the limits are cpu, fsize, data, stack, core, rss, nproc, nofile, memlock, "
-				   "as, locks, sigpending, msgqueue, nice, rtprio and rttime");
+			suggest(c,
+				"the limits are cpu, fsize, data, stack, core, rss, nproc, nofile, memlock, "
+				"as, locks, sigpending, msgqueue, nice, rtprio and rttime");
 		return false;
 	}
 

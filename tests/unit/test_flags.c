@@ -12,8 +12,11 @@
 enum { MOST = 24 };
 
 static char *const environment[] = {"HOME=/home/ann", NULL};
-static const struct surroundings around = {
-	.environment = environment, .cwd = "/work/dir", .home = "/home/ann", .uid = 1000, .gid = 100};
+static const struct surroundings around = {.environment = environment,
+					   .cwd = "/work/dir",
+					   .home = "/home/ann",
+					   .uid = 1000,
+					   .gid = 100};
 
 static struct arena arena;
 static struct error err;
@@ -67,8 +70,9 @@ static void expect_said(const char *part)
 static void forms(void **state UNUSED)
 {
 	static const char *const rows[][3] = {
-		{"--fs-read", "/usr", NULL}, {"--fs-read=/usr", NULL}, {"-r", "/usr", NULL},
-		{"-r/usr", NULL},	     {"-r=/usr", NULL},	       {"-ir", "/usr", NULL},
+		{"--fs-read", "/usr", NULL}, {"--fs-read=/usr", NULL},
+		{"-r", "/usr", NULL},	     {"-r/usr", NULL},
+		{"-r=/usr", NULL},	     {"-ir", "/usr", NULL},
 		{"-iqr/usr", NULL},	     {"-ir=/usr", NULL},
 	};
 
@@ -207,7 +211,8 @@ static void switches(void **state UNUSED)
 
 static void lists(void **state UNUSED)
 {
-	assert_true(PARSE("--cpu-cores", "0,1", "--cpu-cores=3", "--net-allow-bind", "80,9000-9005"));
+	assert_true(
+		PARSE("--cpu-cores", "0,1", "--cpu-cores=3", "--net-allow-bind", "80,9000-9005"));
 	assert_int_equal(count(OPT_cpu_cores), 3);
 	assert_int_equal(item(OPT_cpu_cores, 2)->num, 3);
 	assert_int_equal(item(OPT_net_allow_bind, 1)->num2, 9005);
@@ -225,8 +230,8 @@ static void lists(void **state UNUSED)
 /* The last word about a protection wins, so one order runs through both lists. */
 static void protections(void **state UNUSED)
 {
-	assert_true(PARSE("--disable", "Signal-Scope", "--allow-degraded", "net-tcp", "--allow-degraded",
-			  "signal-scope", "--disable=net-tcp"));
+	assert_true(PARSE("--disable", "Signal-Scope", "--allow-degraded", "net-tcp",
+			  "--allow-degraded", "signal-scope", "--disable=net-tcp"));
 	assert_string_equal(item(OPT_disable, 0)->text, "signal-scope");
 	assert_int_equal(item(OPT_disable, 0)->num2, 1);
 	assert_int_equal(item(OPT_allow_degraded, 0)->num2, 2);
@@ -246,7 +251,8 @@ static void protections(void **state UNUSED)
 
 static void policies(void **state UNUSED)
 {
-	assert_true(PARSE("-p", "a", "--profile-file", "b.yaml", "--profile", "c", "--policy=-", "-p", "./d"));
+	assert_true(PARSE("-p", "a", "--profile-file", "b.yaml", "--profile", "c", "--policy=-",
+			  "-p", "./d"));
 	assert_int_equal(line.policy_count, 5);
 	assert_string_equal(line.policies[0].text, "a");
 	assert_string_equal(line.policies[1].text, "./b.yaml");
@@ -258,7 +264,8 @@ static void policies(void **state UNUSED)
 
 static void older_spellings(void **state UNUSED)
 {
-	assert_true(PARSE("--net-bind", "80", "--block-syscall=mincore", "--isolate-ipc", "--uid", "7"));
+	assert_true(PARSE("--net-bind", "80", "--block-syscall=mincore", "--isolate-ipc", "--uid",
+			  "7"));
 	assert_int_equal(err.count, 4);
 	for (size_t i = 0; i < err.count; i++)
 		assert_string_equal(err.list[i].id, "W001");
@@ -360,7 +367,8 @@ static void many_arguments(void **state UNUSED)
 	policy_init(&line.policy, &arena);
 	argv[0] = arena_strdup(&arena, "run");
 	for (size_t i = 0; i < N; i++) {
-		argv[1 + 2 * i] = i % 2 ? arena_strdup(&arena, "-r") : arena_strdup(&arena, "--env");
+		argv[1 + 2 * i] =
+			i % 2 ? arena_strdup(&arena, "-r") : arena_strdup(&arena, "--env");
 		argv[2 + 2 * i] = arena_printf(&arena, i % 2 ? "/usr/%zu" : "NAME%zu=x", i);
 	}
 	start = seconds();
@@ -393,12 +401,12 @@ static int clean(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(forms),	 cmocka_unit_test(command),
-		cmocka_unit_test(paths),	 cmocka_unit_test(usage_errors),
-		cmocka_unit_test(switches),	 cmocka_unit_test(lists),
-		cmocka_unit_test(protections),	 cmocka_unit_test(policies),
+		cmocka_unit_test(forms),	   cmocka_unit_test(command),
+		cmocka_unit_test(paths),	   cmocka_unit_test(usage_errors),
+		cmocka_unit_test(switches),	   cmocka_unit_test(lists),
+		cmocka_unit_test(protections),	   cmocka_unit_test(policies),
 		cmocka_unit_test(older_spellings), cmocka_unit_test(set_and_reset),
-		cmocka_unit_test(whole_table),	 cmocka_unit_test(many_arguments),
+		cmocka_unit_test(whole_table),	   cmocka_unit_test(many_arguments),
 	};
 
 	return cmocka_run_group_tests_name("flags", tests, NULL, clean);

@@ -70,7 +70,8 @@ static void integers(void **state UNUSED)
 	const typeof(rows[0]) *row;
 	uint64_t value;
 
-	EACH(row, rows) {
+	EACH(row, rows)
+	{
 		bool ok = value_uint(row->text, 0, row->max, &value, &c);
 
 		if (row->reason)
@@ -133,13 +134,14 @@ static void sizes(void **state UNUSED)
 	uint64_t value;
 	bool bare;
 
-	EACH(row, rows) {
+	EACH(row, rows)
+	{
 		if (!value_size(row->text, &value, &bare, &c) || value != row->value)
 			fail_row(row->text, c.reason);
 		assert_string_equal(size_render(&arena, value), row->canonical);
 	}
 	EACH(no, bad)
-		expect_reason(no->text, value_size(no->text, &value, &bare, &c), no->reason);
+	expect_reason(no->text, value_size(no->text, &value, &bare, &c), no->reason);
 	assert_true(value_size("512", &value, &bare, &c) && bare);
 	assert_true(value_size("512K", &value, &bare, &c) && !bare);
 }
@@ -186,10 +188,10 @@ static void durations(void **state UNUSED)
 	uint64_t value;
 
 	EACH(row, rows)
-		if (!value_duration(row->text, &value, &c) || value != row->value)
-			fail_row(row->text, c.reason);
+	if (!value_duration(row->text, &value, &c) || value != row->value)
+		fail_row(row->text, c.reason);
 	EACH(no, bad)
-		expect_reason(no->text, value_duration(no->text, &value, &c), no->reason);
+	expect_reason(no->text, value_duration(no->text, &value, &c), no->reason);
 }
 
 static void times(void **state UNUSED)
@@ -236,10 +238,10 @@ static void times(void **state UNUSED)
 	int64_t value;
 
 	EACH(row, rows)
-		if (!value_time(row->text, false, &value, &c) || value != row->value)
-			fail_row(row->text, c.reason);
+	if (!value_time(row->text, false, &value, &c) || value != row->value)
+		fail_row(row->text, c.reason);
 	EACH(no, bad)
-		expect_reason(no->text, value_time(no->text, false, &value, &c), no->reason);
+	expect_reason(no->text, value_time(no->text, false, &value, &c), no->reason);
 	assert_true(value_time("1767225600", true, &value, &c));
 	assert_int_equal(value, 1767225600000000000);
 }
@@ -272,7 +274,8 @@ static void ports(void **state UNUSED)
 	uint64_t lo, hi;
 	bool any;
 
-	EACH(row, rows) {
+	EACH(row, rows)
+	{
 		bool ok = value_ports(row->text, &lo, &hi, &any, &c);
 
 		if (row->reason)
@@ -290,7 +293,8 @@ static void enumerations(void **state UNUSED)
 	assert_true(value_word("C", "a|b|c", true, &index, &c) && index == 2);
 	expect_reason("C", value_word("C", "a|b|c", false, &index, &c), "expected a, b or c");
 	expect_reason("", value_word("", "a|b", false, &index, &c), "expected a or b");
-	expect_reason("kil", value_word("kil", "kill|wait", false, &index, &c), "expected kill or wait");
+	expect_reason("kil", value_word("kil", "kill|wait", false, &index, &c),
+		      "expected kill or wait");
 	assert_string_equal(c.hint, "did you mean \"kill\"?");
 	assert_string_equal(word_at(&arena, "a|bb|c", 1), "bb");
 }
@@ -316,7 +320,7 @@ static void names(void **state UNUSED)
 	assert_true(value_name("\xc3\xa9t\xc3\xa9", &c) && !name_is_plain("\xc3\xa9t\xc3\xa9"));
 	assert_false(name_is_plain("-x"));
 	EACH(no, bad)
-		expect_reason(no->text, value_name(no->text, &c), no->reason);
+	expect_reason(no->text, value_name(no->text, &c), no->reason);
 
 	assert_true(value_hostname("node-1.example", &c));
 	expect_reason("", value_hostname("", &c), "empty");
@@ -352,9 +356,12 @@ static void users(void **state UNUSED)
 		const char *text, *canonical;
 		bool numeric;
 	} rows[] = {
-		{"0:0", "0:0", true},	    {" 1000 : 100 ", "1000:100", true},
-		{"1000", "1000", false},    {"nobody", "nobody", false},
-		{"nobody:65534", "nobody:65534", false}, {"1:users", "1:users", false},
+		{"0:0", "0:0", true},
+		{" 1000 : 100 ", "1000:100", true},
+		{"1000", "1000", false},
+		{"nobody", "nobody", false},
+		{"nobody:65534", "nobody:65534", false},
+		{"1:users", "1:users", false},
 	};
 	static const struct {
 		const char *text, *reason;
@@ -373,14 +380,16 @@ static void users(void **state UNUSED)
 	const typeof(rows[0]) *row;
 	const typeof(bad[0]) *no;
 
-	EACH(row, rows) {
+	EACH(row, rows)
+	{
 		struct item item = {0};
 
 		if (!value_user(row->text, &item, &c) || strcmp(item.text, row->canonical) != 0 ||
 		    !!(item.flags & ITEM_NUMERIC) != row->numeric)
 			fail_row(row->text, c.reason);
 	}
-	EACH(no, bad) {
+	EACH(no, bad)
+	{
 		struct item item = {0};
 
 		expect_reason(no->text, value_user(no->text, &item, &c), no->reason);
@@ -423,14 +432,16 @@ static void rlimits(void **state UNUSED)
 	const typeof(rows[0]) *row;
 	const typeof(bad[0]) *no;
 
-	EACH(row, rows) {
+	EACH(row, rows)
+	{
 		struct item item = {0};
 
 		if (!value_rlimit(row->text, &item, &c) || strcmp(item.text, row->name) != 0 ||
 		    item.num != row->soft || item.num2 != row->hard)
 			fail_row(row->text, c.reason);
 	}
-	EACH(no, bad) {
+	EACH(no, bad)
+	{
 		struct item item = {0};
 
 		expect_reason(no->text, value_rlimit(no->text, &item, &c), no->reason);
@@ -440,8 +451,8 @@ static void rlimits(void **state UNUSED)
 	assert_string_equal(c.hint, "did you mean \"nproc\"?");
 }
 
-static char *const environment_list[] = {"USER=ann", "XDG_CACHE_HOME=/cache", "EMPTY=", "TMPDIR=/tmp/x",
-					 NULL};
+static char *const environment_list[] = {"USER=ann", "XDG_CACHE_HOME=/cache",
+					 "EMPTY=", "TMPDIR=/tmp/x", NULL};
 static const struct surroundings around = {
 	.environment = environment_list,
 	.cwd = "/work/dir",
@@ -502,12 +513,15 @@ static void yaml_paths(void **state UNUSED)
 		{"$HOME", NULL, "a lone $"},
 		{"/a$", NULL, "a lone $"},
 	};
-	struct value_context x = {
-		.s = &around, .dir = "/etc/sandlock", .policy_dir = "/etc/sandlock", .syntax = SYNTAX_YAML};
+	struct value_context x = {.s = &around,
+				  .dir = "/etc/sandlock",
+				  .policy_dir = "/etc/sandlock",
+				  .syntax = SYNTAX_YAML};
 	const typeof(rows[0]) *row;
 	const char *path;
 
-	EACH(row, rows) {
+	EACH(row, rows)
+	{
 		bool ok = value_path(row->text, &x, &path, &c);
 
 		if (row->reason)
@@ -538,7 +552,8 @@ static void toml_paths(void **state UNUSED)
 		{"/a/${1x}", NULL, "malformed variable name"},
 		{"/a/${}", NULL, "malformed variable name"},
 		{"/a/${HOME:-x}", NULL, "malformed variable name"},
-		{"${home}", NULL, "unknown variable ${home}; did you mean ${HOME}?; supported: ${HOME}"},
+		{"${home}", NULL,
+		 "unknown variable ${home}; did you mean ${HOME}?; supported: ${HOME}"},
 		{"${USER}", NULL, "unknown variable ${USER}"},
 		{"$HOME", NULL, "bare $ is not a variable; write ${HOME} for a variable"},
 		{"/a$", NULL, "bare $ is not allowed; a literal $ cannot appear in a profile path"},
@@ -549,7 +564,8 @@ static void toml_paths(void **state UNUSED)
 	const typeof(rows[0]) *row;
 	const char *path;
 
-	EACH(row, rows) {
+	EACH(row, rows)
+	{
 		bool ok = value_path(row->text, &x, &path, &c);
 
 		if (row->reason)
@@ -586,7 +602,8 @@ static void mounts(void **state UNUSED)
 	struct value_context x = {.s = &around, .dir = "/cwd", .syntax = SYNTAX_PLAIN};
 	const typeof(rows[0]) *row;
 
-	EACH(row, rows) {
+	EACH(row, rows)
+	{
 		struct item item = {0};
 		bool ok = value_mount(row->text, &x, &item, &c);
 
@@ -622,7 +639,8 @@ static void volumes(void **state UNUSED)
 	struct value_context x = {.s = &around, .dir = "/cwd", .syntax = SYNTAX_PLAIN};
 	const typeof(rows[0]) *row;
 
-	EACH(row, rows) {
+	EACH(row, rows)
+	{
 		struct item item = {0};
 		bool ok = value_volume(row->text, &x, &item, &c);
 
@@ -663,7 +681,8 @@ static void memory_file_systems(void **state UNUSED)
 	};
 	const typeof(rows[0]) *row;
 
-	EACH(row, rows) {
+	EACH(row, rows)
+	{
 		struct item item = {0};
 		bool ok = value_tmpfs(row->text, NULL, &item, &c);
 
@@ -687,7 +706,8 @@ static void network_words(void **state UNUSED)
 static void variables(void **state UNUSED)
 {
 	struct policy policy;
-	struct value_context x = {.s = &around, .dir = "/", .syntax = SYNTAX_YAML, .policy = &policy};
+	struct value_context x = {
+		.s = &around, .dir = "/", .syntax = SYNTAX_YAML, .policy = &policy};
 	const char *path;
 
 	policy_init(&policy, &arena);
@@ -711,15 +731,24 @@ static int clean(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(booleans),	  cmocka_unit_test(integers),
-		cmocka_unit_test(sizes),	  cmocka_unit_test(durations),
-		cmocka_unit_test(times),	  cmocka_unit_test(ports),
-		cmocka_unit_test(enumerations),	  cmocka_unit_test(names),
-		cmocka_unit_test(environment),	  cmocka_unit_test(users),
-		cmocka_unit_test(rlimits),	  cmocka_unit_test(cleaning),
-		cmocka_unit_test(yaml_paths),	  cmocka_unit_test(toml_paths),
-		cmocka_unit_test(mounts),	  cmocka_unit_test(volumes),
-		cmocka_unit_test(memory_file_systems), cmocka_unit_test(network_words),
+		cmocka_unit_test(booleans),
+		cmocka_unit_test(integers),
+		cmocka_unit_test(sizes),
+		cmocka_unit_test(durations),
+		cmocka_unit_test(times),
+		cmocka_unit_test(ports),
+		cmocka_unit_test(enumerations),
+		cmocka_unit_test(names),
+		cmocka_unit_test(environment),
+		cmocka_unit_test(users),
+		cmocka_unit_test(rlimits),
+		cmocka_unit_test(cleaning),
+		cmocka_unit_test(yaml_paths),
+		cmocka_unit_test(toml_paths),
+		cmocka_unit_test(mounts),
+		cmocka_unit_test(volumes),
+		cmocka_unit_test(memory_file_systems),
+		cmocka_unit_test(network_words),
 		cmocka_unit_test(variables),
 	};
 

@@ -9,8 +9,11 @@
 #include <cmocka.h>
 
 static char *const environment[] = {"USER=ann", NULL};
-static const struct surroundings around = {
-	.environment = environment, .cwd = "/work/dir", .home = "/home/ann", .uid = 1000, .gid = 100};
+static const struct surroundings around = {.environment = environment,
+					   .cwd = "/work/dir",
+					   .home = "/home/ann",
+					   .uid = 1000,
+					   .gid = 100};
 
 static struct arena arena;
 static struct error err;
@@ -178,7 +181,8 @@ static void every_key(void **state UNUSED)
 	assert_int_equal(extends.names[1].origin.col, 24);
 	assert_string_equal(text_of(OPT_workdir, 0), "/work/dir");
 	assert_string_equal(text_of(OPT_http_ca, 0), "/etc/sandlock/ca.pem");
-	assert_string_equal(text_of(OPT_audit_file, 0), "/home/ann/.local/state/sandlock/audit.jsonl");
+	assert_string_equal(text_of(OPT_audit_file, 0),
+			    "/home/ann/.local/state/sandlock/audit.jsonl");
 	assert_string_equal(text_of(OPT_env_file, 0), "/home/ann/.config/sandlock/build.env");
 	assert_string_equal(text_of(OPT_volume, 0), "/app/src");
 	assert_true(policy_is_set(&policy, OPT_gpu));
@@ -252,8 +256,9 @@ static void edits(void **state UNUSED)
 		enum option_id id;
 		const char *text;
 	} before[] = {
-		{OPT_fs_read, "/c"}, {OPT_fs_read, "/d"}, {OPT_fs_read, "/e"}, {OPT_fs_write, "/tmp"},
-		{OPT_max_processes, "5"}, {OPT_env, "A=2"}, {OPT_env, "C=3"},
+		{OPT_fs_read, "/c"},	{OPT_fs_read, "/d"},	  {OPT_fs_read, "/e"},
+		{OPT_fs_write, "/tmp"}, {OPT_max_processes, "5"}, {OPT_env, "A=2"},
+		{OPT_env, "C=3"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(before); i++)
 		assert_true(policy_add(&base, before[i].id, before[i].text, NO_ORIGIN, &err));
@@ -288,13 +293,17 @@ static void wrong(void **state UNUSED)
 		{"filesytem:\n  read: /a\n", "did you mean \"filesystem\"?"},
 		{"read: [/a]\n", "it belongs into the section filesystem"},
 		{"filesystem:\n  raed: [/a]\n", "2:3: filesystem: unknown key \"raed\""},
-		{"filesystem:\n  raed: [/a]\n", "did you mean \"read\"? valid keys of filesystem: read, write,"},
+		{"filesystem:\n  raed: [/a]\n",
+		 "did you mean \"read\"? valid keys of filesystem: read, write,"},
 		{"filesystem:\n  raed: [/a]\n", "      raed: [/a]\n      ^~~~\n"},
 		{"filesystem:\n  processes: 5\n", "it is written limits.processes"},
-		{"filesystem:\n  read: [/a]\n  read: [/b]\n", "3:3: filesystem: \"read\" is given twice"},
-		{"filesystem:\n  read: [/a]\n  read: [/b]\n", "first defined at /etc/sandlock/test.yaml:2:3"},
+		{"filesystem:\n  read: [/a]\n  read: [/b]\n",
+		 "3:3: filesystem: \"read\" is given twice"},
+		{"filesystem:\n  read: [/a]\n  read: [/b]\n",
+		 "first defined at /etc/sandlock/test.yaml:2:3"},
 		{"limits: {cpu: 1}\nlimits: {cpu: 2}\n", "2:1: \"limits\" is given twice"},
-		{"program:\n  env: {A: 1, B: 2, A: 3}\n", "2:21: program.env: \"A\" is given twice"},
+		{"program:\n  env: {A: 1, B: 2, A: 3}\n",
+		 "2:21: program.env: \"A\" is given twice"},
 		{"limits: 5\n", "1:9: limits: expected a mapping of keys"},
 		{"limits: [5]\n", "limits: expected a mapping of keys"},
 		{"version: &x 1\n", "1:10: anchors are not accepted"},
@@ -314,8 +323,9 @@ static void wrong(void **state UNUSED)
 		{"program:\n  shell: a: b\n", "quote values that contain \": \""},
 		{"program:\n\tshell: /bin/sh\n", "cannot start any token"},
 		{"program: {shell: \"/bin\\0/sh\"}\n", "a NUL byte"},
-		{"program: {clean_env: on}\n", "1:22: program.clean_env: invalid value \"on\": expected true or "
-					       "false"},
+		{"program: {clean_env: on}\n",
+		 "1:22: program.clean_env: invalid value \"on\": expected true or "
+		 "false"},
 		{"program: {clean_env: on}\n", "write true"},
 		{"program: {shell: [/a]}\n", "program.shell: expected one value, not a list"},
 		{"program: {shell: {a: b}}\n", "program.shell: expected one value, not a mapping"},
@@ -437,9 +447,9 @@ static int clean(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_key), cmocka_unit_test(types_by_schema),
-		cmocka_unit_test(paths),     cmocka_unit_test(edits),
-		cmocka_unit_test(wrong),     cmocka_unit_test(limits),
+		cmocka_unit_test(every_key),	  cmocka_unit_test(types_by_schema),
+		cmocka_unit_test(paths),	  cmocka_unit_test(edits),
+		cmocka_unit_test(wrong),	  cmocka_unit_test(limits),
 		cmocka_unit_test(several_errors), cmocka_unit_test(older_keys),
 	};
 
