@@ -1,0 +1,5 @@
+/* The program that start-up is measured with: nothing but a start and an end. */
+int main(void)
+{
+	return 0;
+}
