@@ -183,7 +183,7 @@ def test_shipped_policies_deny(policy, scratch):
     (home / ".ssh").mkdir(parents=True)
     (home / ".ssh" / "id_ed25519").write_text("CANARY\n")
     (scratch / "work").mkdir()
-    line = (f"cat {home}/.ssh/id_ed25519; cat /etc/shadow; echo x > {home}/.bashrc; echo x >> /etc/passwd; echo x > /usr/bin/planted; "
+    line = (f"cat {home}/.ssh/id_ed25519; cat /etc/shadow; echo x > {home}/.bashrc; (: >> /etc/passwd) && echo root:opened; echo x > /usr/bin/planted; "
             f"kill -0 {os.getpid()}; ls /root")
     before = sorted(home.rglob("*"))
     result = execute([SANDLOCK, "run", "-p", policy, "--", "/bin/sh", "-c", line],
