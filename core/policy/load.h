@@ -13,9 +13,9 @@ struct surroundings {
 	const char *cwd;  /* absolute */
 	const char *home; /* from HOME or the user database; NULL when neither is usable */
 	uint32_t uid, euid, gid;
-	bool privileged;   /* AT_SECURE */
-	bool trust_policy; /* --trust-policy */
-	bool use_cache;	   /* no --no-cache, SANDLOCK_CACHE not "off" */
+	bool privileged;	 /* AT_SECURE */
+	bool trust_policy;	 /* --trust-policy */
+	bool use_cache;		 /* no --no-cache, SANDLOCK_CACHE not "off" */
 	const char *policy_path; /* --policy-path or SANDLOCK_POLICY_PATH, NULL when not allowed */
 	const char *shipped;	 /* PREFIX/share/sandlock/policies */
 };
@@ -34,11 +34,13 @@ struct source {
 bool source_open(const char *name, const char *relative_to, const struct surroundings *s,
 		 struct policy *policy, struct source *out, struct error *err);
 struct policy_entry { /* one line of `policy list` */
-	const char *name, *place /* path, user, profiles, system, shipped, builtin */, *path, *description;
+	const char *name, *place /* path, user, profiles, system, shipped, builtin */, *path,
+		*description;
 	bool locked, shadowed;
 };
 /* All that can be found, sorted by name then by search order; count in *count. */
-struct policy_entry *policy_enumerate(const struct surroundings *s, struct arena *arena, size_t *count);
+struct policy_entry *policy_enumerate(const struct surroundings *s, struct arena *arena,
+				      size_t *count);
 
 /* Removes a policy from the caller's own directories: never another place, never by path. */
 bool policy_delete(const char *name, const struct surroundings *s, struct error *err);

@@ -21,38 +21,45 @@ enum option_kind {
 	KIND_NAMES,    /* text, a name or "PREFIX*" */
 	KIND_MOUNT,    /* text target, text2 source; flags ITEM_READ_ONLY, ITEM_NOEXEC */
 	KIND_TMPFS,    /* text target, num size in bytes (0 = kernel default), num2 mode, flags */
-	KIND_RLIMIT,   /* text canonical lower-case name, num soft, num2 hard; UINT64_MAX = unlimited */
-	KIND_PORTS,    /* bind ports: num lo, num2 hi; text as written; "*" is 0..65535 with ITEM_ANY */
-	KIND_USER,     /* text "UID:GID" or names as written, resolved at run time; num uid, num2 gid when ITEM_NUMERIC */
+	KIND_RLIMIT, /* text canonical lower-case name, num soft, num2 hard; UINT64_MAX = unlimited */
+	KIND_PORTS, /* bind ports: num lo, num2 hi; text as written; "*" is 0..65535 with ITEM_ANY */
+	KIND_USER, /* text "UID:GID" or names as written, resolved at run time; num uid, num2 gid when ITEM_NUMERIC */
 };
 
 enum item_flag {
-	ITEM_OPTIONAL = 1 << 0,	 /* a missing path is skipped silently */
-	ITEM_NOEXEC = 1 << 1,	 /* without the execute right */
+	ITEM_OPTIONAL = 1 << 0, /* a missing path is skipped silently */
+	ITEM_NOEXEC = 1 << 1,	/* without the execute right */
 	ITEM_READ_ONLY = 1 << 2,
-	ITEM_PASS = 1 << 3,	 /* environment: value comes from the caller */
-	ITEM_ANY = 1 << 4,	 /* the wildcard */
+	ITEM_PASS = 1 << 3, /* environment: value comes from the caller */
+	ITEM_ANY = 1 << 4,  /* the wildcard */
 	ITEM_NUMERIC = 1 << 5,
 };
 
 /* Where an option may be used (column `modes` of options.def). */
 enum option_mode {
 	IN_SUPERVISED = 1 << 0,
-	IN_KERNEL = 1 << 1,  /* --no-supervisor: applied before exec, nobody stays */
-	IN_CONFINE = 1 << 2, /* confine and the preload library: applied to a process that already runs */
+	IN_KERNEL = 1 << 1, /* --no-supervisor: applied before exec, nobody stays */
+	IN_CONFINE =
+		1
+		<< 2, /* confine and the preload library: applied to a process that already runs */
 };
 
 enum option_flag {
-	OPTION_LIST = 1 << 0,	  /* repeatable; files may give a list or one scalar */
-	OPTION_MAP = 1 << 1,	  /* written as a mapping in files, repeatable KEY=VALUE on the command line */
-	OPTION_COMMA = 1 << 2,	  /* one occurrence may hold several values separated by commas */
+	OPTION_LIST = 1 << 0, /* repeatable; files may give a list or one scalar */
+	OPTION_MAP =
+		1
+		<< 1, /* written as a mapping in files, repeatable KEY=VALUE on the command line */
+	OPTION_COMMA = 1 << 2,	   /* one occurrence may hold several values separated by commas */
 	OPTION_EMPTY_ALL = 1 << 3, /* an empty list is a value of its own (gpu_devices) */
-	OPTION_NEGATIVE = 1 << 4, /* the flag says "no": giving it sets false (--no-supervisor) */
-	OPTION_LATER = 1 << 5,	  /* known, but an error: "not available in this version" */
-	OPTION_DENIES = 1 << 6,	  /* elements narrow the policy (locked layers may be extended with them) */
-	OPTION_TOML = 1 << 7,	  /* key exists in the reference's TOML schema */
-	OPTION_HIDDEN = 1 << 8,	  /* accepted, not listed by --help */
-	OPTION_WHOLE = 1 << 9,	  /* a list that a later layer replaces instead of extending it (program.args) */
+	OPTION_NEGATIVE = 1 << 4,  /* the flag says "no": giving it sets false (--no-supervisor) */
+	OPTION_LATER = 1 << 5,	   /* known, but an error: "not available in this version" */
+	OPTION_DENIES =
+		1 << 6, /* elements narrow the policy (locked layers may be extended with them) */
+	OPTION_TOML = 1 << 7,	/* key exists in the reference's TOML schema */
+	OPTION_HIDDEN = 1 << 8, /* accepted, not listed by --help */
+	OPTION_WHOLE =
+		1
+		<< 9, /* a list that a later layer replaces instead of extending it (program.args) */
 };
 
 enum option_id {
@@ -105,11 +112,12 @@ struct edit {
 /* A file that took part, for the cache and for `policy show`; or a variable whose value is part of the result, then `path` is
  * "${NAME}=VALUE" (variable_unchanged() in values.h compares it). */
 struct dependency {
-	const char *path;    /* canonical */
-	const char *lookup;  /* as it was looked up, symbolic links included; NULL for what is missing and variables */
+	const char *path; /* canonical */
+	const char *
+		lookup; /* as it was looked up, symbolic links included; NULL for what is missing and variables */
 	uint64_t size;
-	uint64_t hash[2];    /* XXH3-128 of the content */
-	bool missing;	     /* a candidate that did not exist when the name was resolved */
+	uint64_t hash[2]; /* XXH3-128 of the content */
+	bool missing;	  /* a candidate that did not exist when the name was resolved */
 };
 
 struct policy {
