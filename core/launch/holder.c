@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -211,11 +212,11 @@ static int write_full_map(int pid, const char *name)
 		return (int)n;
 	text[n] = '\0';
 	for (char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-		unsigned inside, outside, count;
-
-		if (sscanf(line, "%u %u %u", &inside, &outside, &count) != 3)
-			break;
-		int more = snprintf(map + used, sizeof map - used, "%u %u %u\n", inside, inside,
+		/* inside, outside, count */
+		unsigned long inside = strtoul(line, &line, 10);
+		strtoul(line, &line, 10);
+		unsigned long count = strtoul(line, &line, 10);
+		int more = snprintf(map + used, sizeof map - used, "%lu %lu %lu\n", inside, inside,
 				    count);
 		if (more < 0 || (size_t)more >= sizeof map - used)
 			return -E2BIG;

@@ -121,7 +121,8 @@ static int append_name(struct walk *walk, const char *name)
 	return (int)n + 1;
 }
 
-/* Puts the target of a symbolic link in front of what is left of the path. */
+/* Puts the target of a symbolic link in front of what is left of the path, which is empty or starts with a slash.
+ * Positive when the target is absolute. */
 static int splice_link(struct walk *walk, int at, const char *name, char *rest, int *links)
 {
 	char target[PATH_MAX];
@@ -134,11 +135,10 @@ static int splice_link(struct walk *walk, int at, const char *name, char *rest, 
 		return -ENOENT;
 	if (++*links > LINK_LIMIT)
 		return -ELOOP;
-	if ((size_t)n + rest_len + 2 > PATH_MAX)
+	if ((size_t)n + rest_len + 1 > PATH_MAX)
 		return -ENAMETOOLONG;
-	memmove(rest + n + 1, rest, rest_len + 1);
+	memmove(rest + n, rest, rest_len + 1);
 	memcpy(rest, target, (size_t)n);
-	rest[n] = '/';
 	walk->straight = false;
 	return target[0] == '/';
 }

@@ -28,11 +28,66 @@
 	"fs-refer|fs-truncate|net-tcp|fs-ioctl-dev|signal-scope|abstract-unix-socket-scope|"       \
 	"unix-resolve|net-udp|all-threads|audit-mute"
 
-const struct option options[OPT_COUNT] = {
-#define OPTION(id, ...) [OPT_##id] = {__VA_ARGS__},
+/*
+ * The rows without pointers: in a position-independent program each pointer costs 32 bytes and a relocation at every start, and
+ * there are 900. All texts of a row lie in one string, and the table that everybody reads is laid out once, before main.
+ */
+static const struct {
+	char letter;
+	uint8_t kind;
+	uint8_t modes;
+	unsigned flags;
+	uint64_t min, max;
+} numbers[OPT_COUNT] = {
+#define OPTION(id, section, key, flag, letter, kind, flags, min, max, words, metavar, modes, help) \
+	[OPT_##id] = {letter, kind, modes, flags, min, max},
 #include "policy/options.def"
 #undef OPTION
 };
+
+#define ABSENT "\001"
+#pragma push_macro("NULL")
+#undef NULL
+#define NULL ABSENT
+static const char texts[] =
+#define OPTION(id, section, key, flag, letter, kind, flags, min, max, words, metavar, modes, help) \
+	section "\0" key "\0" flag "\0" words "\0" metavar "\0" help "\0"
+#include "policy/options.def"
+#undef OPTION
+	;
+#pragma pop_macro("NULL")
+
+struct option options[OPT_COUNT];
+
+static const char *next_text(const char **at)
+{
+	const char *text = *at;
+
+	*at += strlen(text) + 1;
+	return text[0] == ABSENT[0] ? NULL : text;
+}
+
+__attribute__((constructor)) static void lay_out(void)
+{
+	const char *at = texts;
+
+	for (enum option_id id = 0; id < OPT_COUNT; id++) {
+		struct option *o = &options[id];
+
+		o->section = next_text(&at);
+		o->key = next_text(&at);
+		o->flag = next_text(&at);
+		o->words = next_text(&at);
+		o->metavar = next_text(&at);
+		o->help = next_text(&at);
+		o->letter = numbers[id].letter;
+		o->kind = numbers[id].kind;
+		o->modes = numbers[id].modes;
+		o->flags = numbers[id].flags;
+		o->min = numbers[id].min;
+		o->max = numbers[id].max;
+	}
+}
 
 static bool same(const char *a, const char *b)
 {

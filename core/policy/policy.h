@@ -84,7 +84,7 @@ struct option {
 	const char *help;    /* one line, lower case, no full stop */
 };
 
-extern const struct option options[OPT_COUNT];
+extern struct option options[OPT_COUNT]; /* complete before main; nobody writes to it afterwards */
 
 struct item {
 	const char *text;

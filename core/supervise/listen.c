@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,8 +26,8 @@ static int group_of(int tid)
 	if (!file)
 		return tid;
 	while (fgets(line, sizeof line, file))
-		if (sscanf(line, "Tgid: %d", &group) == 1)
-			break;
+		if (!strncmp(line, "Tgid:", 5))
+			group = (int)strtol(line + 5, NULL, 10);
 	fclose(file);
 	return group;
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,7 +16,6 @@
 static int parent_of(int pid)
 {
 	char path[32], text[512];
-	int parent = 0;
 
 	snprintf(path, sizeof path, "/proc/%d/stat", pid);
 	FILE *file = fopen(path, "re");
@@ -25,9 +25,7 @@ static int parent_of(int pid)
 	fclose(file);
 	text[n] = '\0';
 	const char *end = strrchr(text, ')');
-	if (!end || sscanf(end + 1, " %*c %d", &parent) != 1)
-		return 0;
-	return parent;
+	return end && strlen(end) > 4 ? (int)strtol(end + 4, NULL, 10) : 0; /* ") S PPID" */
 }
 
 bool task_is_ours(const struct session *s, int pid)
