@@ -277,6 +277,19 @@ static bool make_outer(struct preload *p, const struct cli *cli)
 
 /* ---- starting ---- */
 
+/* The library asks /proc whether it is alone where unshare() is out of bounds, as in a container. */
+static void grant_own_proc(int ruleset)
+{
+	auto_fd fd = open("/proc/self", O_PATH | O_CLOEXEC);
+	const struct ll_path_beneath rule = {
+		.allowed_access = LL_READ_FILE | LL_READ_DIR,
+		.parent_fd = fd,
+	};
+
+	if (fd >= 0)
+		SYS(landlock_add_rule, ruleset, LL_RULE_PATH_BENEATH, &rule, 0);
+}
+
 /* Only returns on failure. */
 static void become(const struct preload *p, struct child_failure *failure)
 {
@@ -292,6 +305,7 @@ static void become(const struct preload *p, struct child_failure *failure)
 					 LL_RESTRICT_LOG_NEW_EXEC_ON |
 					 LL_RESTRICT_LOG_SUBDOMAINS_OFF;
 
+		grant_own_proc(p->outer_fd);
 		/* Denials of the inner layer are reported as its own wishes say. */
 		r = SYS(landlock_restrict_self, p->outer_fd,
 			p->plan.restrict_flags & logging & ~LL_RESTRICT_LOG_SUBDOMAINS_OFF);
@@ -358,7 +372,9 @@ static void end_all(pid_t pid)
 			return; /* no child is left */
 		snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
 		auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
-		ssize_t n = fd < 0 ? 0 : fd_read_all(fd, text, sizeof text - 1);
+		if (fd < 0) /* a kernel without the list: the outer layer has to do */
+			return;
+		ssize_t n = fd_read_all(fd, text, sizeof text - 1);
 
 		text[n > 0 ? n : 0] = '\0';
 		for (char *at = text, *end; *at; at = end) {
@@ -557,5 +573,7 @@ int preload_main(struct cli *cli, int argc UNUSED, char **argv)
 	cli->s.policy_path = policy_text(flags, OPT_policy_path, cli->s.policy_path);
 	if (!policy_resolve(&p->line, &cli->s, &p->policy, &p->err))
 		return cli_report(cli, &p->err, EXIT_SANDLOCK);
-	return cli_report(cli, &p->err, prepare(cli, p));
+	int status = prepare(cli, p);
+	/* Without a message it is the program's own status. */
+	return p->err.count ? cli_report(cli, &p->err, status) : status;
 }

@@ -94,6 +94,25 @@ void _start(void)
 }
 """
 
+# Containers often refuse unshare, by which the library finds out whether it is alone.
+CONTAINER = r"""
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	struct sock_filter f[] = {{0x20, 0, 0, 0}, {0x15, 0, 1, SYS_unshare}, {6, 0, 0, 0x50001}, {6, 0, 0, 0x7fff0000}};
+	struct sock_fprog p = {4, f};
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_SECCOMP, 2, &p);
+	execvp(argv[1], argv + 1);
+	return 99;
+}
+"""
+
 BLOB = r"""
 #include <dlfcn.h>
 #include <dirent.h>
@@ -224,6 +243,16 @@ def test_real_programs():
     assert out.status == 0 and out.out.startswith("["), out
     assert preload(cmd=["/bin/sh", "-c", "exit 7"]).status == 7
     assert preload(cmd=["/bin/sh", "-c", "kill -9 $$"]).status == 137
+    out = preload(cmd=["/bin/sh", "-c", "exit 2"])
+    assert out.status == 2 and out.err == "", out
+
+
+@pytest.mark.parametrize("options", [["--verify"], ["--exec"], ["--outer", "none"], ["--nestable"]])
+def test_inside_other_sandboxes(bin, options):
+    container = build(bin, "container", CONTAINER)
+    command = [SANDLOCK, "preload", *options, *SYSTEM, "-r", bin, "--", bin / "glibc", "list", "/"]
+    assert execute([container, *command]).status == DENIED
+    assert sandlock("confine", "--nestable", "-r", "/", "--", *command).status == DENIED
 
 
 # ---------------------------------------------------------------- children, strip, keep
