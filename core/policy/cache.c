@@ -49,28 +49,50 @@ static struct key_base key_base(const struct surroundings *s)
 	};
 }
 
-static void add_part(struct str *key, const char *text)
+/* Bytes to hash, in arena memory: the heap stays untouched on the way that every start takes. */
+struct bytes {
+	char *data;
+	size_t len, cap;
+	struct arena *arena;
+};
+
+static void add_bytes(struct bytes *b, const void *data, size_t n)
+{
+	if (n > b->cap - b->len) {
+		char *old = b->data;
+
+		b->cap = (b->cap + n) * 2;
+		b->data = arena_alloc(b->arena, b->cap);
+		if (b->len)
+			memcpy(b->data, old, b->len);
+	}
+	memcpy(b->data + b->len, data, n);
+	b->len += n;
+}
+
+static void add_part(struct bytes *b, const char *text)
 {
 	/* Unset and empty differ, and no text runs into the next. */
-	str_add_char(key, text ? '=' : '-');
-	str_add_bytes(key, text ? text : "", text ? strlen(text) + 1 : 1);
+	add_bytes(b, text ? "=" : "-", 1);
+	if (text)
+		add_bytes(b, text, strlen(text) + 1);
 }
 
 /* Everything that decides which files a name leads to, apart from the files themselves. */
-static void policy_key(const char *name, const struct surroundings *s, uint64_t key[2])
+static void policy_key(const char *name, const struct surroundings *s, struct arena *arena, uint64_t key[2])
 {
 	struct key_base base = key_base(s);
-	auto_str text = {0};
+	struct bytes b = {.data = arena_alloc(arena, 512), .cap = 512, .arena = arena};
 
-	str_add_bytes(&text, &base, sizeof base);
-	add_part(&text, name);
-	add_part(&text, name[0] == '/' ? NULL : s->cwd);
-	add_part(&text, s->home);
-	add_part(&text, surroundings_env(s, "XDG_CONFIG_HOME"));
-	add_part(&text, s->policy_path);
-	add_part(&text, s->shipped);
+	add_bytes(&b, &base, sizeof base);
+	add_part(&b, name);
+	add_part(&b, name[0] == '/' ? NULL : s->cwd);
+	add_part(&b, s->home);
+	add_part(&b, surroundings_env(s, "XDG_CONFIG_HOME"));
+	add_part(&b, s->policy_path);
+	add_part(&b, s->shipped);
 
-	XXH128_hash_t hash = XXH3_128bits(text.data, text.len);
+	XXH128_hash_t hash = XXH3_128bits(b.data, b.len);
 	key[0] = hash.high64;
 	key[1] = hash.low64;
 }
@@ -198,7 +220,7 @@ static void store(struct image_writer *w, const uint64_t key[2], const struct su
 	char file[CACHE_NAME_SIZE];
 	size_t size;
 
-	auto_fd dir = cache_open_directory(s, true);
+	auto_fd dir = cache_open_directory(s, w->arena, true);
 	if (dir < 0 || !cache_mac_key(mac_key, true))
 		return;
 	w->header.build_id = cache_build_id();
@@ -231,7 +253,7 @@ static bool content_is(int fd, const struct dependency *d)
 	char *buffer = large ? large : small;
 
 	if (d->size > POLICY_MAX_SIZE || (d->size >= sizeof small && !large) ||
-	    fd_read_all(fd, buffer, d->size + 1) != (ssize_t)d->size)
+	    pread(fd, buffer, d->size + 1, 0) != (ssize_t)d->size) /* one more byte: it may have grown */
 		return false;
 
 	XXH128_hash_t hash = XXH3_128bits(buffer, d->size);
@@ -253,8 +275,9 @@ static bool file_is_same(struct walk *walk, const struct dependency *d, const st
 
 static bool still_holds(const struct policy *policy, const struct surroundings *s)
 {
-	auto_walk walk = {0};
+	auto_walk walk;
 
+	walk_begin(&walk);
 	for (size_t i = 0; i < policy->dependency_count; i++) {
 		const struct dependency *d = &policy->dependencies[i];
 		bool same = d->path[0] == '$' ? variable_unchanged(d->path, s) :
@@ -267,19 +290,19 @@ static bool still_holds(const struct policy *policy, const struct surroundings *
 	return true;
 }
 
-static void hash_sources(const struct policy *policy, uint64_t out[2])
+static void hash_sources(const struct policy *policy, struct arena *arena, uint64_t out[2])
 {
-	auto_str text = {0};
+	struct bytes b = {.data = arena_alloc(arena, 512), .cap = 512, .arena = arena};
 
 	for (size_t i = 0; i < policy->dependency_count; i++) {
 		const struct dependency *d = &policy->dependencies[i];
 
-		add_part(&text, d->path);
-		str_add_bytes(&text, &d->size, sizeof d->size);
-		str_add_bytes(&text, d->hash, sizeof d->hash);
+		add_part(&b, d->path);
+		add_bytes(&b, &d->size, sizeof d->size);
+		add_bytes(&b, d->hash, sizeof d->hash);
 	}
 
-	XXH128_hash_t hash = XXH3_128bits(str_text(&text), text.len);
+	XXH128_hash_t hash = XXH3_128bits(b.data, b.len);
 	out[0] = hash.low64;
 	out[1] = hash.high64;
 }
@@ -305,17 +328,17 @@ bool cache_get(const char *name, const struct surroundings *s, struct policy *po
 	if (is_off(s) || is_descriptor(name))
 		return false;
 
-	auto_fd dir = cache_open_directory(s, false);
+	auto_fd dir = cache_open_directory(s, policy->arena, false);
 	if (dir < 0)
 		return false;
-	policy_key(name, s, key);
+	policy_key(name, s, policy->arena, key);
 	hex_name(key, CACHE_POLICY_SUFFIX, file);
 
 	const struct image_header *h = read_entry(dir, file, s, policy->arena, &image, &fd, &st);
 	if (!h)
 		return false;
 	if (policy_from_image(&image, &read) && read.name && strcmp(read.name, name) == 0) {
-		hash_sources(&read, sources);
+		hash_sources(&read, read.arena, sources);
 		if (sources[0] == h->source_hash[0] && sources[1] == h->source_hash[1] &&
 		    still_holds(&read, s)) {
 			/* Tells the collector what is used; once a day is enough. */
@@ -341,8 +364,8 @@ void cache_put(const char *name, const struct surroundings *s, const struct poli
 	named.name = name;
 	image_begin(&w, &arena);
 	policy_to_image(&named, &w);
-	hash_sources(&named, w.header.source_hash);
-	policy_key(name, s, key);
+	hash_sources(&named, &arena, w.header.source_hash);
+	policy_key(name, s, &arena, key);
 	store(&w, key, s);
 }
 
@@ -360,7 +383,7 @@ size_t cache_get_filter(const uint64_t from[2], const struct surroundings *s, st
 	if (is_off(s))
 		return 0;
 
-	auto_fd dir = cache_open_directory(s, false);
+	auto_fd dir = cache_open_directory(s, &arena, false);
 	if (dir < 0)
 		return 0;
 	filter_key(from, s, key);

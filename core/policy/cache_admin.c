@@ -98,13 +98,13 @@ static int enter_private(int at, const char *name, const struct surroundings *s,
 	return fd_take(&fd);
 }
 
-int cache_open_directory(const struct surroundings *s, bool create)
+int cache_open_directory(const struct surroundings *s, struct arena *arena, bool create)
 {
-	CLEANUP(arena_free) struct arena arena = {0};
-	auto_walk walk = {0};
+	auto_walk walk;
 	struct location at;
 
-	if (!find_location(s, &arena, &at))
+	walk_begin(&walk);
+	if (!find_location(s, arena, &at))
 		return -ENOENT;
 
 	int ret = walk_directory(&walk, at.base, s);
@@ -226,7 +226,7 @@ struct cache_entry *cache_list(const struct surroundings *s, struct arena *arena
 	uint8_t key[CACHE_KEY_SIZE];
 	bool have_key = cache_mac_key(key, false);
 	size_t cap = 0;
-	auto_fd dir = cache_open_directory(s, false);
+	auto_fd dir = cache_open_directory(s, arena, false);
 	DIR *d = dir < 0 ? NULL : list_directory(dir);
 
 	*count = 0;
@@ -257,7 +257,7 @@ struct cache_entry *cache_list(const struct surroundings *s, struct arena *arena
 
 bool cache_clear(const struct surroundings *s, size_t *removed, struct error *err)
 {
-	auto_fd dir = cache_open_directory(s, false);
+	auto_fd dir = cache_open_directory(s, &err->arena, false);
 
 	*removed = 0;
 	if (dir == -ENOENT)

@@ -19,7 +19,7 @@ enum {
 #define CACHE_FILTER_SUFFIX ".slbf"
 
 /* An O_PATH descriptor of the directory of entries, or -errno. `create` makes what is missing of it. */
-int cache_open_directory(const struct surroundings *s, bool create);
+int cache_open_directory(const struct surroundings *s, struct arena *arena, bool create);
 /* The whole entry in `arena` after every check that needs only the entry itself, or NULL. The file stays open as *fd when
  * that is not NULL. */
 const void *cache_check(int dir, const char *file, const struct surroundings *s,

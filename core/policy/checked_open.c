@@ -1,6 +1,6 @@
 /*
  * Walks paths component by component and notes who could change what it passes. Every check reads a descriptor that is
- * then used; a name is never looked up twice. Must never open anything but directories and regular files.
+ * then used; a name is never looked up twice. Must never wait in an open, and never read what is not a regular file.
  */
 #include "policy/checked_open.h"
 
@@ -173,23 +173,20 @@ static int enter(struct walk *walk, const char *name, char *rest, int *links,
 static int open_last(struct walk *walk, const char *name, char *rest, int *links,
 		     const struct surroundings *s, struct stat *st, bool *followed)
 {
-	struct stat before;
 	int at = walk->dir - 1;
+	auto_fd fd = openat(at, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
-	/* Looked at first: opening a device may already do something. */
-	if (fstatat(at, name, &before, AT_SYMLINK_NOFOLLOW))
-		return -errno;
-	if (S_ISLNK(before.st_mode)) {
-		judge(walk, name, &before, s, "symbolic link");
+	if (fd < 0 && errno == ELOOP) {
+		if (fstatat(at, name, st, AT_SYMLINK_NOFOLLOW))
+			return -errno;
+		judge(walk, name, st, s, "symbolic link");
 		int ret = splice_link(walk, at, name, rest, links);
 		*followed = true;
 		return ret > 0 ? start_at_root(walk, s) : ret;
 	}
-	if (!S_ISREG(before.st_mode))
-		return -ENOTSUP;
-
-	auto_fd fd = openat(at, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, st))
+	if (fd < 0)
+		return errno == ENXIO ? -ENOTSUP : -errno; /* a socket */
+	if (fstat(fd, st))
 		return -errno;
 	if (!S_ISREG(st->st_mode))
 		return -ENOTSUP;

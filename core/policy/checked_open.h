@@ -21,7 +21,8 @@ enum objection {
 };
 
 /* A walk: the canonical place it has reached, and the first thing on the way that others could have changed. Keep one over
- * several calls: a path in the directory of the last one costs no second walk. Zero-initialise, end with walk_end(). */
+ * several calls: a path in the directory of the last one costs no second walk. Starts with walk_begin(), which leaves the large
+ * buffers untouched (a page that is not touched costs nothing), ends with walk_end(). */
 struct walk {
 	int dir;	 /* O_PATH descriptor + 1; 0 = none */
 	bool straight;	 /* `path` was reached without symbolic links */
@@ -34,6 +35,13 @@ struct walk {
 	char objection_path[PATH_MAX];
 };
 
+static inline void walk_begin(struct walk *walk)
+{
+	walk->dir = 0;
+	walk->straight = false;
+	walk->objection = OBJECTION_NONE;
+	walk->len = 0;
+}
 void walk_end(struct walk *walk);
 #define auto_walk CLEANUP(walk_end) struct walk
 

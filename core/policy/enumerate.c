@@ -101,8 +101,9 @@ static void add_file(struct list *l, const struct place *place, const char *file
 
 static void add_directory(struct list *l, const struct place *place)
 {
-	auto_walk walk = {0};
+	auto_walk walk;
 
+	walk_begin(&walk);
 	if (walk_directory(&walk, place->dir, l->s))
 		return;
 	if (walk.objection && place->skip_unsafe && l->s->euid == 0)

@@ -215,11 +215,15 @@ static bool open_descriptor(struct request *r, int fd)
 		return error_add(r->err, NO_ORIGIN, NULL, "policy %s is not a file",
 				 error_quote(r->err, r->name));
 	if (S_ISREG(st.st_mode)) {
-		auto_walk walk = {.kind = "file", .uid = st.st_uid, .gid = st.st_gid,
-				  .mode = st.st_mode & 07777};
+		struct walk walk;
 
+		walk_begin(&walk);
 		walk.objection = check_owner(&st, r->s);
-		memcpy(walk.objection_path, r->name, MIN(strlen(r->name), sizeof walk.objection_path - 1));
+		walk.kind = "file";
+		walk.uid = st.st_uid;
+		walk.gid = st.st_gid;
+		walk.mode = st.st_mode & 07777;
+		memcpy(walk.objection_path, r->name, strlen(r->name) + 1); /* descriptor_of() bounds it */
 		if (!accept_owner(r, &walk, true))
 			return false;
 	}
@@ -254,8 +258,10 @@ static bool open_path(struct request *r, const char *relative_to)
 	const char *base = relative_to ? relative_to : r->s->cwd;
 	const char *path = r->name[0] == '/' ? r->name :
 					       arena_printf(r->policy->arena, "%s/%s", base, r->name);
-	auto_walk walk = {0};
+	auto_walk walk;
 	struct stat st;
+
+	walk_begin(&walk);
 	auto_fd fd = walk_file(&walk, path, r->s, &st);
 
 	if (fd < 0)
@@ -364,8 +370,9 @@ static bool open_name(struct request *r)
 	const char *pin = colon ? arena_strndup(r->policy->arena, r->name, (size_t)(colon - r->name)) : NULL;
 	const char *name = colon ? colon + 1 : r->name;
 	bool pin_known = !pin;
-	auto_walk walk = {0};
+	auto_walk walk;
 
+	walk_begin(&walk);
 	for (size_t i = 0; i < count && !pin_known; i++)
 		pin_known = places[i].pin && strcmp(places[i].pin, pin) == 0;
 	if (!policy_name_valid(name) ||
@@ -407,8 +414,9 @@ bool policy_delete(const char *name, const struct surroundings *s, struct error 
 	struct place places[PLACES_MAX];
 	size_t count = policy_places(s, &arena, places);
 	const char *bare = strncmp(name, "user:", 5) == 0 ? name + 5 : name;
-	auto_walk walk = {0};
+	auto_walk walk;
 
+	walk_begin(&walk);
 	if (!policy_name_valid(bare))
 		return error_add(err, NO_ORIGIN, NULL, "%s is not a name of a policy", error_quote(err, name));
 	for (size_t i = 0; i < count; i++) {
