@@ -12,11 +12,11 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
+#define XXH_STATIC_LINKING_ONLY /* the state of a streamed hash, on the stack */
 #include <xxhash.h>
 
 /* ---- which entry ---- */
@@ -246,18 +246,27 @@ static bool is_absent(const char *path)
 	return faccessat(AT_FDCWD, path, F_OK, 0) && (errno == ENOENT || errno == ENOTDIR);
 }
 
+/* One small buffer for every file: fresh memory costs more than hashing what is read into it. */
 static bool content_is(int fd, const struct dependency *d)
 {
-	char small[16 * 1024];
-	auto_free char *large = d->size >= sizeof small ? malloc(d->size + 1) : NULL;
-	char *buffer = large ? large : small;
+	char buffer[16 * 1024];
+	XXH3_state_t state;
+	uint64_t total = 0;
+	ssize_t n;
 
-	if (d->size > POLICY_MAX_SIZE || (d->size >= sizeof small && !large) ||
-	    pread(fd, buffer, d->size + 1, 0) != (ssize_t)d->size) /* one more byte: it may have grown */
-		return false;
+	XXH3_128bits_reset(&state);
+	while ((n = read(fd, buffer, sizeof buffer)) > 0) {
+		total += (uint64_t)n;
+		if (total > d->size)
+			return false;
+		XXH3_128bits_update(&state, buffer, (size_t)n);
+		/* A short read is the end of a regular file; one more byte would be one more call. */
+		if ((size_t)n < sizeof buffer)
+			break;
+	}
 
-	XXH128_hash_t hash = XXH3_128bits(buffer, d->size);
-	return hash.low64 == d->hash[0] && hash.high64 == d->hash[1];
+	XXH128_hash_t hash = XXH3_128bits_digest(&state);
+	return n >= 0 && total == d->size && hash.low64 == d->hash[0] && hash.high64 == d->hash[1];
 }
 
 /* The file is opened as it was when it was compiled: same walk, same rules, same place, same bytes. */
