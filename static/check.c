@@ -159,7 +159,7 @@ static const char *landlock_reason(const struct host *h)
 static void print_landlock(const struct host *h, struct str *out)
 {
 	static const struct {
-		const char *label;
+		char label[16];
 		int abi;
 	} rows[] = {
 		{"Filesystem:", 1},   {"File truncate:", 3}, {"TCP ports:", 4},
@@ -167,16 +167,16 @@ static void print_landlock(const struct host *h, struct str *out)
 	};
 
 	if (h->landlock_abi <= 0) {
-		str_printf(out, "  Landlock:          unavailable (%s)\n", landlock_reason(h));
-		str_add(out, "  Status:            UNSUPPORTED\n");
+		str_printf(out, "  Landlock:         unavailable (%s)\n", landlock_reason(h));
+		str_add(out, "  Status:           UNSUPPORTED\n");
 		return;
 	}
-	str_printf(out, "  Landlock:          ABI v%d\n", h->landlock_abi);
-	str_printf(out, "  Minimum required:  ABI v%d\n", MINIMUM_ABI);
-	str_printf(out, "  Status:            %s\n",
+	str_printf(out, "  Landlock:         ABI v%d\n", h->landlock_abi);
+	str_printf(out, "  Minimum required: ABI v%d\n", MINIMUM_ABI);
+	str_printf(out, "  Status:           %s\n",
 		   h->landlock_abi >= MINIMUM_ABI ? "OK" : "UNSUPPORTED (upgrade kernel)");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		str_printf(out, "  %-18s ", rows[i].label);
+		str_printf(out, "  %-17s ", rows[i].label);
 		if (h->landlock_abi >= rows[i].abi)
 			str_printf(out, "supported (ABI v%d+)\n", rows[i].abi);
 		else

@@ -95,7 +95,15 @@ int cli_report(const struct cli *cli, const struct error *err, int status)
 
 int cli_print(const struct str *text)
 {
-	return fd_write_all(STDOUT_FILENO, str_text(text), text->len) < 0 ? EXIT_SANDLOCK : 0;
+	int error = fd_write_all(STDOUT_FILENO, str_text(text), text->len);
+	auto_str message = {0};
+
+	if (error >= 0)
+		return 0;
+	str_printf(&message, "sandlock: error: cannot write to standard output: %s\n",
+		   strerror(-error));
+	fd_write_all(STDERR_FILENO, str_text(&message), message.len);
+	return EXIT_SANDLOCK;
 }
 
 int cli_usage_error(const struct cli *cli, const char *fmt, ...)
@@ -118,7 +126,7 @@ const struct command *cli_command(const char *name)
 	for (size_t i = 0; i < command_count; i++) {
 		const struct command *c = &commands[i];
 
-		if (strcmp(c->name, name) == 0 || (c->alias && strcmp(c->alias, name) == 0))
+		if (strcmp(c->name, name) == 0 || strcmp(c->alias, name) == 0)
 			return c;
 	}
 	return NULL;
@@ -141,8 +149,8 @@ static int unknown_flag(const struct cli *cli, const char *arg, const struct cli
 			size_t count)
 {
 	auto_error err = {0};
-	const char *words[16] = {"help", "json", "quiet"};
-	size_t n = 3;
+	const char *words[16] = {"help", "json", "quiet", "trust-policy"};
+	size_t n = 4;
 	size_t len = strcspn(arg, "=");
 	const char *name = arena_strndup(&err.arena, arg, len);
 
@@ -183,6 +191,7 @@ int cli_flags(struct cli *cli, int *argc, char **argv, const struct cli_flag *fl
 		{"help", 'h', &help, NULL},
 		{"json", 0, &cli->json, NULL},
 		{"quiet", 'q', &cli->quiet, NULL},
+		{"trust-policy", 0, &cli->s.trust_policy, NULL},
 	};
 	int operands = 1;
 

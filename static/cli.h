@@ -29,8 +29,9 @@ struct cli {
 };
 
 struct command {
-	const char *name;
-	const char *alias; /* or NULL */
+	/* Arrays where a pointer would do: each pointer in a table costs the static program 24 bytes more. */
+	char name[12];
+	char alias[8]; /* or "" */
 	/* argv[0] is the subcommand's name; NULL-terminated. Returns the exit status. NULL: not in this version. */
 	int (*main)(struct cli *cli, int argc, char **argv);
 	const char *help;  /* one line; NULL = hidden */
@@ -81,8 +82,8 @@ void cli_hint_nearest(struct error *err, const char *word, const char *const *wo
 
 /* help.c: the options of a section as rows for whoever prints them. */
 struct help_section {
-	const char *name;  /* as in options.def; NULL: command line only */
-	const char *title; /* "File system" */
+	char name[12];	/* as in options.def; "": command line only */
+	char title[14]; /* "File system" */
 };
 extern const struct help_section help_sections[];
 extern const size_t help_section_count;

@@ -5,7 +5,7 @@
 
 /* In the order of printing; every section of options.def stands here (tests/unit/test_cli.c). */
 const struct help_section help_sections[] = {
-	{NULL, "This run"},
+	{"", "This run"},
 	{"filesystem", "File system"},
 	{"network", "Network"},
 	{"http", "HTTP"},
@@ -107,10 +107,8 @@ static void add_sections(unsigned modes, bool all, struct str *out)
 		for (enum option_id id = 0; id < OPT_COUNT; id++) {
 			const char *name = options[id].section;
 
-			if (name != section->name &&
-			    (!name || !section->name || strcmp(name, section->name) != 0))
-				continue;
-			if (!help_option_listed(id, modes, all))
+			if (strcmp(name ? name : "", section->name) != 0 ||
+			    !help_option_listed(id, modes, all))
 				continue;
 			if (!titled)
 				str_printf(out, "\n%s:\n", section->title);
@@ -129,7 +127,7 @@ static void add_commands(bool all, struct str *out)
 		if (!c->help || (!c->main && !all))
 			continue;
 		str_printf(out, "  %s", c->name);
-		if (c->alias)
+		if (c->alias[0])
 			str_printf(out, ", %s", c->alias);
 		pad(out, start);
 		str_printf(out, "%s%s\n", c->help, c->main ? "" : " [later version]");

@@ -18,46 +18,21 @@ static const struct grant {
 	{OPT_fs_read_noexec, false, false},   {OPT_fs_exec, false, false},
 };
 
-/* Beneath the home directory. */
-static const char *const credentials[] = {
-	".ssh",
-	".gnupg",
-	".aws",
-	".kube",
-	".docker",
-	".netrc",
-	".git-credentials",
-	".config/gcloud",
-	".config/gh",
-	".azure",
-	".local/share/keyrings",
-	".password-store",
-	".mozilla",
-	".config/chromium",
-	".bash_history",
-};
+/* Beneath the home directory. Lists of words, each ended by NUL, the list by an empty one. */
+static const char credentials[] =
+	".ssh\0.gnupg\0.aws\0.kube\0.docker\0.netrc\0.git-credentials\0.config/gcloud\0"
+	".config/gh\0.azure\0.local/share/keyrings\0.password-store\0.mozilla\0"
+	".config/chromium\0.bash_history\0";
 
 /* A socket of these is a way out of any sandbox; named only where it exists. */
-static const char *const sockets[] = {
-	"/run/docker.sock", "/var/run/docker.sock", "/run/podman", "/run/containerd",
-	"/run/dbus",	    "/tmp/.X11-unix",
-};
+static const char sockets[] =
+	"/run/docker.sock\0/var/run/docker.sock\0/run/podman\0/run/containerd\0"
+	"/run/dbus\0/tmp/.X11-unix\0";
 
 /* What programs outside look for or load. */
-static const char *const program_places[] = {
-	"/bin",
-	"/sbin",
-	"/lib",
-	"/lib64",
-	"/usr/bin",
-	"/usr/sbin",
-	"/usr/lib",
-	"/usr/local/bin",
-	"/usr/local/sbin",
-	"/usr/local/lib",
-	"/etc/ld.so.preload",
-	"/etc/ld.so.cache",
-};
+static const char program_places[] =
+	"/bin\0/sbin\0/lib\0/lib64\0/usr/bin\0/usr/sbin\0/usr/lib\0/usr/local/bin\0"
+	"/usr/local/sbin\0/usr/local/lib\0/etc/ld.so.preload\0/etc/ld.so.cache\0";
 
 struct lint {
 	const struct policy *policy;
@@ -75,13 +50,12 @@ static const char *below(const struct lint *l, const char *parent, const char *n
 	return arena_printf(&l->err->arena, "%s/%s", parent, name);
 }
 
-/* Warns about the first of `count` paths that lies within the grant. */
+/* Warns about the first of the paths in `list` that lies within the grant. */
 static bool covers(const struct lint *l, const struct grant *g, const struct item *item,
-		   const char *const *list, size_t count, const char *parent, const char *id,
-		   const char *what)
+		   const char *list, const char *parent, const char *id, const char *what)
 {
-	for (size_t i = 0; i < count; i++) {
-		const char *path = parent ? below(l, parent, list[i]) : list[i];
+	for (; *list; list += strlen(list) + 1) {
+		const char *path = parent ? below(l, parent, list) : list;
 
 		if (!path_within(path, item->text))
 			continue;
@@ -127,20 +101,18 @@ static void covers_search_path(const struct lint *l, const struct grant *g, cons
 	}
 }
 
+#define READS "from which sandlock reads policies"
+
 static void lint_write(const struct lint *l, const struct grant *g, const struct item *item)
 {
-	const char *home = l->s->home;
-	const char *places[4] = {"/etc/sandlock"};
-	size_t n = 1;
-
-	if (home)
-		places[n++] = below(l, home, ".config/sandlock");
 	const char *cache = cache_directory(l->s, &l->err->arena);
-	if (cache)
-		places[n++] = cache;
-	covers(l, g, item, places, n, NULL, "W202", "from which sandlock reads policies");
+	const char *list = cache ? arena_printf(&l->err->arena, "%s%c", cache, 0) : "";
+
+	if (!covers(l, g, item, "/etc/sandlock\0", NULL, "W202", READS) &&
+	    !covers(l, g, item, ".config/sandlock\0", l->s->home, "W202", READS))
+		covers(l, g, item, list, NULL, "W202", READS);
 	covers_itself(l, g, item);
-	if (!covers(l, g, item, program_places, ARRAY_LEN(program_places), NULL, "W203",
+	if (!covers(l, g, item, program_places, NULL, "W203",
 		    "from which programs outside are started"))
 		covers_search_path(l, g, item);
 	if (path_within(item->text, "/proc") || path_within(item->text, "/sys"))
@@ -170,13 +142,15 @@ static void lint_grant(const struct lint *l, const struct grant *g, const struct
 		return;
 	}
 	if (l->s->home)
-		covers(l, g, item, credentials, ARRAY_LEN(credentials), l->s->home, "W201",
+		covers(l, g, item, credentials, l->s->home, "W201",
 		       "which holds credentials or private records");
-	for (size_t i = 0; i < ARRAY_LEN(sockets); i++) {
-		if (stat(sockets[i], &st) == 0 &&
-		    covers(l, g, item, &sockets[i], 1, NULL, "W209",
-			   "through which services outside can be reached"))
+	for (const char *p = sockets; *p; p += strlen(p) + 1) {
+		if (stat(p, &st) == 0 && path_within(p, item->text)) {
+			error_warn(l->err, item->origin, key(l, g->id), "W209",
+				   "%s covers %s, through which services outside can be reached",
+				   error_quote(l->err, item->text), p);
 			break;
+		}
 	}
 	if (g->writes)
 		lint_write(l, g, item);

@@ -14,13 +14,13 @@
 #include <unistd.h>
 
 const struct command commands[] = {
-	{"run", NULL, run_main, "run a command in a sandbox", "[OPTION]... -- COMMAND [ARG]...",
+	{"run", "", run_main, "run a command in a sandbox", "[OPTION]... -- COMMAND [ARG]...",
 	 IN_SUPERVISED | IN_KERNEL},
-	{"confine", NULL, confine_main, "confine by the kernel alone and become the command",
+	{"confine", "", confine_main, "confine by the kernel alone and become the command",
 	 "[OPTION]... -- COMMAND [ARG]...", IN_CONFINE},
-	{"preload", NULL, preload_main, "run a command that confines itself while it starts",
+	{"preload", "", preload_main, "run a command that confines itself while it starts",
 	 "[OPTION]... -- COMMAND [ARG]...", IN_CONFINE},
-	{"check", NULL, check_main, "what this machine can enforce",
+	{"check", "", check_main, "what this machine can enforce",
 	 "[-p NAME]\n"
 	 "  -p, --policy NAME          answer for one policy: which mechanism enforces what\n",
 	 0},
@@ -30,31 +30,31 @@ const struct command commands[] = {
 	 "  show NAME [-- OPTION...]   the resolved policy: --origin, --raw, --yaml, --toml\n"
 	 "  check [--strict] FILE...   all errors and warnings; 0 clean, 1 warnings, 125 errors\n"
 	 "  compile NAME [-o OUT]      the binary form of a policy\n"
-	 "  path NAME                  the file behind a name\n"
+	 "  path [NAME]                the file behind a name; alone: where names are looked for\n"
 	 "  cache path|list|verify|clear\n"
 	 "  import FILE.toml           the YAML form on standard output\n"
 	 "  export NAME                the TOML form on standard output\n"
 	 "  delete NAME [--yes]        remove a policy of your own\n",
 	 0},
-	{"completion", NULL, completion_main, "print a completion script", "bash|zsh|fish", 0},
-	{"man", NULL, man_main, "print a manual page", "[1|5]", 0},
-	{"help", NULL, help_main, "help on a command", "[COMMAND]", 0},
-	{"version", NULL, version_main, "name, version and build", NULL, 0},
+	{"completion", "", completion_main, "print a completion script", "bash|zsh|fish", 0},
+	{"man", "", man_main, "print a manual page", "[1|5]", 0},
+	{"help", "", help_main, "help on a command", "[COMMAND]", 0},
+	{"version", "", version_main, "name, version and build", NULL, 0},
 	{"ps", "list", NULL, "list running sandboxes", NULL, 0},
-	{"inspect", NULL, NULL, "show the policy of a running sandbox", NULL, 0},
-	{"kill", NULL, NULL, "end a running sandbox", NULL, 0},
-	{"pause", NULL, NULL, "stop a running sandbox", NULL, 0},
-	{"resume", NULL, NULL, "continue a paused sandbox", NULL, 0},
-	{"wait", NULL, NULL, "wait for a sandbox to end", NULL, 0},
-	{"logs", NULL, NULL, "show the output of a detached sandbox", NULL, 0},
-	{"stats", NULL, NULL, "show what a sandbox uses", NULL, 0},
-	{"exec", NULL, NULL, "run one more command in a sandbox", NULL, 0},
-	{"learn", NULL, NULL, "watch a command and write a policy", NULL, 0},
-	{"explain", NULL, NULL, "show the last denials", NULL, 0},
-	{"branch", NULL, NULL, "commit or abort a kept branch", NULL, 0},
-	{"volume", NULL, NULL, "manage named volumes", NULL, 0},
-	{"msb", NULL, NULL, "speak microsandbox's dialect", NULL, 0},
-	{"__supervise", NULL, supervise_main, NULL, NULL, 0},
+	{"inspect", "", NULL, "show the policy of a running sandbox", NULL, 0},
+	{"kill", "", NULL, "end a running sandbox", NULL, 0},
+	{"pause", "", NULL, "stop a running sandbox", NULL, 0},
+	{"resume", "", NULL, "continue a paused sandbox", NULL, 0},
+	{"wait", "", NULL, "wait for a sandbox to end", NULL, 0},
+	{"logs", "", NULL, "show the output of a detached sandbox", NULL, 0},
+	{"stats", "", NULL, "show what a sandbox uses", NULL, 0},
+	{"exec", "", NULL, "run one more command in a sandbox", NULL, 0},
+	{"learn", "", NULL, "watch a command and write a policy", NULL, 0},
+	{"explain", "", NULL, "show the last denials", NULL, 0},
+	{"branch", "", NULL, "commit or abort a kept branch", NULL, 0},
+	{"volume", "", NULL, "manage named volumes", NULL, 0},
+	{"msb", "", NULL, "speak microsandbox's dialect", NULL, 0},
+	{"__supervise", "", supervise_main, NULL, NULL, 0},
 };
 const size_t command_count = ARRAY_LEN(commands);
 
@@ -129,7 +129,7 @@ static int unknown_command(const struct cli *cli, const char *name)
 	for (size_t i = 0; i < command_count; i++) {
 		if (commands[i].help)
 			words[n++] = commands[i].name;
-		if (commands[i].help && commands[i].alias)
+		if (commands[i].help && commands[i].alias[0])
 			words[n++] = commands[i].alias;
 	}
 	error_add(&err, NO_ORIGIN, NULL, "there is no command %s", error_quote(&err, name));
@@ -185,6 +185,8 @@ static int global_options(struct cli *cli, int argc, char **argv, int *status)
 			cli->quiet = true;
 		} else if (strcmp(arg, "--no-cache") == 0) {
 			cli->s.use_cache = false;
+		} else if (strcmp(arg, "--trust-policy") == 0) {
+			cli->s.trust_policy = true;
 		} else if (strcmp(arg, "-h") == 0 || strncmp(arg, "--help", len) == 0) {
 			*status = print_help(equals && strcmp(value, "all") == 0);
 			return 0;

@@ -19,7 +19,8 @@ struct page {
 };
 
 static const struct {
-	const char *status, *text;
+	char status[6];
+	const char *text;
 } statuses[] = {
 	{"N", "the command's own status"},
 	{"2", "a usage error; nothing was started"},
@@ -93,7 +94,7 @@ static bool in_section(enum option_id id, const char *section)
 {
 	const char *name = options[id].section;
 
-	return name == section || (name && section && strcmp(name, section) == 0);
+	return strcmp(name ? name : "", section) == 0;
 }
 
 static void add_options(const struct page *p)
@@ -132,7 +133,7 @@ static void add_options(const struct page *p)
 
 static const char *type_of(const struct option *o)
 {
-	static const char *const types[] = {
+	static const char types[][14] = {
 		[KIND_BOOL] = "true or false", [KIND_UINT] = "number", [KIND_SIZE] = "size",
 		[KIND_DURATION] = "duration",  [KIND_TIME] = "time",   [KIND_STRING] = "text",
 		[KIND_ENUM] = "word",	       [KIND_PATH] = "path",   [KIND_ENV] = "text",
@@ -149,7 +150,7 @@ static void add_keys(const struct page *p)
 		const char *section = help_sections[s].name;
 		bool titled = false;
 
-		for (enum option_id id = 0; section && id < OPT_COUNT; id++) {
+		for (enum option_id id = 0; section[0] && id < OPT_COUNT; id++) {
 			const struct option *o = &options[id];
 
 			if (!o->key || !in_section(id, section))
@@ -184,7 +185,7 @@ static void add_commands(const struct page *p)
 			continue;
 		begin_label(p);
 		add_bold(p, c->name, "");
-		if (c->alias) {
+		if (c->alias[0]) {
 			str_add(p->out, ", ");
 			add_bold(p, c->alias, "");
 		}
@@ -213,7 +214,7 @@ static void add_statuses(const struct page *p)
 }
 
 static const struct marker {
-	const char *name;
+	char name[12];
 	void (*add)(const struct page *);
 } markers[] = {
 	{"@OPTIONS@", add_options},

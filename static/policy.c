@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "policy/cache.h"
+#include "policy/search.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -103,6 +104,38 @@ static int verb_list(struct cli *cli, int argc, char **argv)
 
 /* ---- path ---- */
 
+/* Where names are looked for, in order. */
+static int search_path(struct cli *cli)
+{
+	CLEANUP(arena_free) struct arena arena = {0};
+	struct place places[PLACES_MAX];
+	size_t count = policy_places(&cli->s, &arena, places);
+	auto_str out = {0};
+	struct json j = {.out = &out};
+
+	if (cli->json) {
+		json_object(&j, NULL);
+		json_u64(&j, "schema", 1);
+		json_array(&j, "places");
+	}
+	for (size_t i = 0; i < count; i++) {
+		const char *place = places[i].dir ? places[i].dir : "builtin:";
+
+		if (cli->json) {
+			json_string(&j, NULL, place);
+			continue;
+		}
+		str_add_escaped(&out, place);
+		str_add_char(&out, '\n');
+	}
+	if (cli->json) {
+		json_end_array(&j);
+		json_end_object(&j);
+		str_add_char(&out, '\n');
+	}
+	return cli_print(&out);
+}
+
 static int verb_path(struct cli *cli, int argc, char **argv)
 {
 	CLEANUP(arena_free) struct arena arena = {0};
@@ -114,6 +147,8 @@ static int verb_path(struct cli *cli, int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	if (argc == 1)
+		return search_path(cli);
 	if (argc != 2)
 		return cli_usage_error(cli, "policy path takes one name");
 	policy_init(&policy, &arena);

@@ -62,7 +62,7 @@ static bool is_expanded(enum option_id id)
 
 static bool plain_in_yaml(const char *text)
 {
-	static const char *const words[] = {"null", "true", "false", "yes", "no", "on", "off"};
+	static const char words[][6] = {"null", "true", "false", "yes", "no", "on", "off"};
 	static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 				   "0123456789/._@%+=-:";
 	size_t len = strlen(text);
@@ -182,7 +182,7 @@ bool render_yaml(const struct policy *policy, bool origins, struct str *out, str
 	for (size_t s = 0; s < help_section_count; s++) {
 		const char *section = help_sections[s].name;
 
-		if (!section || !section_used(policy, section))
+		if (!section[0] || !section_used(policy, section))
 			continue;
 		str_printf(out, "\n%s:\n", section);
 		for (enum option_id id = 0; id < OPT_COUNT; id++) {
@@ -290,7 +290,7 @@ bool render_toml(const struct policy *policy, bool origins, struct str *out, str
 		bool titled = false;
 
 		/* Tables after plain keys: a table's header ends the section. */
-		for (int maps = 0; section && maps < 2; maps++) {
+		for (int maps = 0; section[0] && maps < 2; maps++) {
 			for (enum option_id id = 0; id < OPT_COUNT; id++) {
 				bool map = (options[id].flags & OPTION_MAP) != 0;
 
@@ -369,7 +369,7 @@ void render_json(const struct policy *policy, bool origins, struct json *j, stru
 	for (size_t s = 0; s < help_section_count; s++) {
 		const char *section = help_sections[s].name;
 
-		if (!section || !section_used(policy, section))
+		if (!section[0] || !section_used(policy, section))
 			continue;
 		json_object(j, section);
 		for (enum option_id id = 0; id < OPT_COUNT; id++) {

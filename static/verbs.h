@@ -5,7 +5,7 @@
 #include "cli.h"
 
 struct verb {
-	const char *name;
+	char name[8];
 	int (*main)(struct cli *cli, int argc, char **argv); /* NULL: not in this version */
 };
 
