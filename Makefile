@@ -143,6 +143,7 @@ $(call stamp,build/gen/commit,$(BUILD_ID) $(SOURCE_DATE_EPOCH))
 $(call stamp,build/gen/sources,$(CORE) $(PROGRAM) $(PRELOAD) $(PRELOAD_CORE) $(SHARED))
 $(call stamp,build/gen/policies,$(POLICIES))
 
+# Comments become empty lines: the files that are installed explain themselves, and line numbers stay the same.
 build/gen/policies.c: $(POLICIES) build/gen/policies Makefile
 	@mkdir -p $(@D)
 	@echo "  GEN $@"
@@ -151,8 +152,9 @@ build/gen/policies.c: $(POLICIES) build/gen/policies Makefile
 	echo 'const struct builtin_policy builtin_policies[] = {'; \
 	for file in $(POLICIES); do \
 		name=$$(basename "$$file" .yaml); \
-		text=$$(sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/\t"/' -e 's/$$/\\n"/' "$$file"); \
-		printf '{ "%s",\n%s,\n\t%s },\n' "$$name" "$$text" "$$(wc -c <"$$file")"; \
+		plain=$$(sed -e 's/^[ ]*#.*$$//' "$$file"); \
+		text=$$(printf '%s\n' "$$plain" | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/\t"/' -e 's/$$/\\n"/'); \
+		printf '{ "%s",\n%s,\n\t%s },\n' "$$name" "$$text" "$$(printf '%s\n' "$$plain" | wc -c)"; \
 	done; \
 	echo '};'; \
 	echo 'const size_t builtin_policy_count = $(words $(POLICIES));'; } >$@
