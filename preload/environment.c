@@ -23,7 +23,7 @@ void settings_read(char *const *environment, struct settings *settings)
 		if (!rest)
 			continue;
 		if ((value = text_after(rest, "=")))
-			settings->path = *value ? value : NULL;
+			settings->path = value; /* an empty one is a mistake, and refused */
 		else if ((value = text_after(rest, "_FD=")))
 			settings->fd = value;
 		else if ((value = text_after(rest, "_ACK=")))

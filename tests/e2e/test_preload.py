@@ -358,6 +358,7 @@ def test_untrusted_files(bin, policy, scratch):
     refused(library(fifo, probe), "not a regular file")
     refused(library(scratch, probe), str(scratch))
     refused(library("relative.slpc", probe), "not absolute")
+    refused(library("", probe), "not absolute")
     refused(library(scratch / "none.slpc", probe), "No such file")
     text = scratch / "text.slpc"
     text.write_text("filesystem: {}\n" * 100)
