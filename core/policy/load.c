@@ -3,6 +3,7 @@
  * last. A file that is reached twice counts once, at its first place. Reads files only through source_open().
  */
 #include "policy/cache.h"
+#include "policy/image.h"
 #include "policy/values.h"
 
 #include <string.h>
@@ -68,6 +69,31 @@ static bool has_suffix(const char *text, const char *suffix)
 	return n >= m && strcmp(text + n - m, suffix) == 0;
 }
 
+/* What `sandlock policy compile` wrote: it carries no proof of who made it, so it is believed like the file that it is, and
+ * every field is checked. */
+static bool load_compiled(const struct source *src, struct policy *layer, struct error *err)
+{
+	struct image image;
+
+	if (image_open(src->text, src->size, &image) == 0 && image_verify(src->text, src->size) &&
+	    policy_from_image(&image, layer))
+		return true;
+	error_add(err, (struct origin){.file = src->path}, NULL,
+		  "not a compiled policy of this version, or damaged");
+	error_hint(err, "compile it again: sandlock policy compile");
+	return false;
+}
+
+static bool load_source(const struct loading *l, const struct source *src, struct policy *layer,
+			struct extends *extends)
+{
+	if (has_suffix(src->path, ".slpc"))
+		return load_compiled(src, layer, l->err);
+	if (has_suffix(src->path, ".toml"))
+		return toml_load(src, l->s, layer, l->err);
+	return yaml_load(src, l->s, layer, extends, l->err);
+}
+
 /* What could not be opened is the fault of whoever named it. */
 static void blame(struct error *err, size_t from, struct origin origin)
 {
@@ -90,7 +116,7 @@ static bool is_loading(struct loading *l, const char *path, struct origin origin
 		str_add(&chain, " -> ");
 	}
 	str_add_escaped(&chain, path);
-	l->ok = error_add(l->err, origin, "extends", "policies extend each other in a circle: %s",
+	l->ok = error_add(l->err, origin, "extends", "policies extend each other in a cycle: %s",
 			  str_text(&chain));
 	return true;
 }
@@ -129,8 +155,7 @@ static void load_file(struct loading *l, const char *name, struct origin origin,
 		return;
 	}
 	policy_init(&layer, arena);
-	l->ok &= has_suffix(src.path, ".toml") ? toml_load(&src, l->s, &layer, l->err)
-					       : yaml_load(&src, l->s, &layer, &extends, l->err);
+	l->ok &= load_source(l, &src, &layer, &extends);
 	slash = src.path[0] == '/' ? strrchr(src.path, '/') : NULL;
 	dir = slash ? arena_strndup(arena, src.path,
 				    slash == src.path ? 1 : (size_t)(slash - src.path))

@@ -1,4 +1,5 @@
 /* From names to one policy: extends, order, circles, locks, and the command line on top. Uses real files. */
+#include "policy/image.h"
 #include "policy/values.h"
 
 #include <setjmp.h>
@@ -133,7 +134,7 @@ static void faults(void **state UNUSED)
 	write_file("b.yaml", "extends: c.yaml\n");
 	write_file("c.yaml", "extends: a.yaml\n");
 	assert_false(load("./a.yaml"));
-	expect_said("c.yaml:1:10: extends: policies extend each other in a circle");
+	expect_said("c.yaml:1:10: extends: policies extend each other in a cycle");
 	expect_said("a.yaml -> ");
 	write_file("self.yaml", "extends: self.yaml\n");
 	assert_false(load("./self.yaml"));
@@ -231,6 +232,33 @@ static void command_line_on_top(void **state UNUSED)
 	expect_said("missing2.yaml");
 }
 
+static void compiled(void **state UNUSED)
+{
+	struct image_writer w;
+	char path[256];
+	size_t size;
+
+	write_file("source.yaml", "filesystem: {read: [/usr]}\nlimits: {processes: 4}\n");
+	assert_true(load("./source.yaml"));
+	image_begin(&w, &arena);
+	policy_to_image(&policy, &w);
+	const char *data = image_finish(&w, &size);
+	snprintf(path, sizeof path, "%s/out.slpc", dir);
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(data, 1, size, f), size);
+	fclose(f);
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_true(load("./out.slpc"));
+	expect_paths(OPT_fs_read, "/usr");
+	assert_int_equal(policy_u64(&policy, OPT_max_processes, 0), 4);
+	assert_true(RESOLVE("-p", "./out.slpc", "-P", "5", "-r", "/etc"));
+	expect_paths(OPT_fs_read, "/usr /etc");
+	write_file("text.slpc", "version: 1\n");
+	assert_false(load("./text.slpc"));
+	expect_said("text.slpc: not a compiled policy");
+}
+
 static int make_directory(void **state UNUSED)
 {
 	return mkdtemp(dir) ? 0 : -1;
@@ -255,6 +283,7 @@ int main(void)
 		cmocka_unit_test(faults),
 		cmocka_unit_test(locks),
 		cmocka_unit_test(command_line_on_top),
+		cmocka_unit_test(compiled),
 	};
 
 	around.uid = (uint32_t)getuid();
