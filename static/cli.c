@@ -132,14 +132,14 @@ const struct command *cli_command(const char *name)
 	return NULL;
 }
 
-static const char *word_at(size_t i, const void *ctx)
+static const char *listed_word(size_t i, const void *ctx)
 {
 	return ((const char *const *)ctx)[i];
 }
 
 void cli_hint_nearest(struct error *err, const char *word, const char *const *words, size_t count)
 {
-	const char *nearest = nearest_name(word, count, word_at, words);
+	const char *nearest = nearest_name(word, count, listed_word, words);
 
 	if (nearest)
 		error_hint(err, "did you mean \"%s\"?", nearest);
@@ -158,7 +158,7 @@ static int unknown_flag(const struct cli *cli, const char *arg, const struct cli
 		words[n++] = flags[i].name;
 	error_add(&err, NO_ORIGIN, NULL, "unknown option %s", error_quote(&err, name));
 	if (len > 2 && arg[1] == '-') {
-		const char *nearest = nearest_name(name + 2, n, word_at, words);
+		const char *nearest = nearest_name(name + 2, n, listed_word, words);
 
 		if (nearest)
 			error_hint(&err, "did you mean \"--%s\"?", nearest);
