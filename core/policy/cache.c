@@ -79,7 +79,8 @@ static void add_part(struct bytes *b, const char *text)
 }
 
 /* Everything that decides which files a name leads to, apart from the files themselves. */
-static void policy_key(const char *name, const struct surroundings *s, struct arena *arena, uint64_t key[2])
+static void policy_key(const char *name, const struct surroundings *s, struct arena *arena,
+		       uint64_t key[2])
 {
 	struct key_base base = key_base(s);
 	struct bytes b = {.data = arena_alloc(arena, 512), .cap = 512, .arena = arena};
@@ -119,8 +120,9 @@ static bool is_off(const struct surroundings *s)
 
 static bool file_is_ours(const struct stat *st, const struct surroundings *s)
 {
-	return S_ISREG(st->st_mode) && st->st_uid == s->euid && !(st->st_mode & 077) && st->st_nlink == 1 &&
-	       st->st_size >= IMAGE_HEADER_SIZE && st->st_size <= IMAGE_MAX_SIZE;
+	return S_ISREG(st->st_mode) && st->st_uid == s->euid && !(st->st_mode & 077) &&
+	       st->st_nlink == 1 && st->st_size >= IMAGE_HEADER_SIZE &&
+	       st->st_size <= IMAGE_MAX_SIZE;
 }
 
 static bool key_is_name(const struct image_header *h, const char *file)
@@ -145,20 +147,21 @@ static bool mac_is_right(const void *data, size_t size, const uint8_t key[CACHE_
 
 /* Landlock ABI and kernel features are 0 here: options and elements do not depend on them, and the caller's key of a filter
  * contains what it was compiled for. */
-static bool entry_is_ours(const void *data, size_t size, const char *file, const struct surroundings *s,
-			  const uint8_t key[CACHE_KEY_SIZE])
+static bool entry_is_ours(const void *data, size_t size, const char *file,
+			  const struct surroundings *s, const uint8_t key[CACHE_KEY_SIZE])
 {
 	const struct image_header *h = data;
 
 	return h->total_size == size && h->header_size == IMAGE_HEADER_SIZE &&
-	       image_verify(data, size) && key_is_name(h, file) && h->build_id == cache_build_id() &&
-	       h->audit_arch == cache_arch() && h->landlock_abi == 0 && h->kernel_features == 0 &&
-	       h->flags == 0 && h->euid == s->euid && mac_is_right(data, size, key);
+	       image_verify(data, size) && key_is_name(h, file) &&
+	       h->build_id == cache_build_id() && h->audit_arch == cache_arch() &&
+	       h->landlock_abi == 0 && h->kernel_features == 0 && h->flags == 0 &&
+	       h->euid == s->euid && mac_is_right(data, size, key);
 }
 
 const void *cache_check(int dir, const char *file, const struct surroundings *s,
-			const uint8_t key[CACHE_KEY_SIZE], struct arena *arena, struct image *image, int *fd_out,
-			struct stat *st)
+			const uint8_t key[CACHE_KEY_SIZE], struct arena *arena, struct image *image,
+			int *fd_out, struct stat *st)
 {
 	/* O_NONBLOCK: a FIFO in this place must not stop the start. */
 	auto_fd fd = openat(dir, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -178,8 +181,8 @@ const void *cache_check(int dir, const char *file, const struct surroundings *s,
 }
 
 /* The entry, or NULL after removing whatever is in its place. */
-static const void *read_entry(int dir, const char *file, const struct surroundings *s, struct arena *arena,
-			      struct image *image, int *fd, struct stat *st)
+static const void *read_entry(int dir, const char *file, const struct surroundings *s,
+			      struct arena *arena, struct image *image, int *fd, struct stat *st)
 {
 	uint8_t key[CACHE_KEY_SIZE];
 
@@ -200,8 +203,8 @@ static void write_entry(int dir, const char *file, const void *data, size_t size
 
 	if (getrandom(random, sizeof random, 0) != sizeof random)
 		return;
-	snprintf(name, sizeof name, ".%.32s.%d.%02x%02x%02x%02x%02x%02x%02x", file, (int)getpid(), random[1],
-		 random[2], random[3], random[4], random[5], random[6], random[7]);
+	snprintf(name, sizeof name, ".%.32s.%d.%02x%02x%02x%02x%02x%02x%02x", file, (int)getpid(),
+		 random[1], random[2], random[3], random[4], random[5], random[6], random[7]);
 
 	auto_fd fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -270,7 +273,8 @@ static bool content_is(int fd, const struct dependency *d)
 }
 
 /* The file is opened as it was when it was compiled: same walk, same rules, same place, same bytes. */
-static bool file_is_same(struct walk *walk, const struct dependency *d, const struct surroundings *s)
+static bool file_is_same(struct walk *walk, const struct dependency *d,
+			 const struct surroundings *s)
 {
 	struct stat st;
 
@@ -289,9 +293,9 @@ static bool still_holds(const struct policy *policy, const struct surroundings *
 	walk_begin(&walk);
 	for (size_t i = 0; i < policy->dependency_count; i++) {
 		const struct dependency *d = &policy->dependencies[i];
-		bool same = d->path[0] == '$' ? variable_unchanged(d->path, s) :
-			    d->missing	      ? is_absent(d->path) :
-						file_is_same(&walk, d, s);
+		bool same = d->path[0] == '$' ? variable_unchanged(d->path, s)
+			    : d->missing      ? is_absent(d->path)
+					      : file_is_same(&walk, d, s);
 
 		if (!same)
 			return false;
@@ -321,8 +325,8 @@ static void hash_sources(const struct policy *policy, struct arena *arena, uint6
 /* What comes from a descriptor cannot be looked at again. */
 static bool is_descriptor(const char *name)
 {
-	return strcmp(name, "-") == 0 || strncmp(name, "fd:", 3) == 0 || strncmp(name, "/dev/", 5) == 0 ||
-	       strncmp(name, "/proc/", 6) == 0;
+	return strcmp(name, "-") == 0 || strncmp(name, "fd:", 3) == 0 ||
+	       strncmp(name, "/dev/", 5) == 0 || strncmp(name, "/proc/", 6) == 0;
 }
 
 bool cache_get(const char *name, const struct surroundings *s, struct policy *policy)
@@ -380,7 +384,8 @@ void cache_put(const char *name, const struct surroundings *s, const struct poli
 
 /* ---- filters ---- */
 
-size_t cache_get_filter(const uint64_t from[2], const struct surroundings *s, struct sock_filter *out, size_t room)
+size_t cache_get_filter(const uint64_t from[2], const struct surroundings *s,
+			struct sock_filter *out, size_t room)
 {
 	CLEANUP(arena_free) struct arena arena = {0};
 	char file[CACHE_NAME_SIZE];
@@ -407,8 +412,8 @@ size_t cache_get_filter(const uint64_t from[2], const struct surroundings *s, st
 	return count;
 }
 
-void cache_put_filter(const uint64_t from[2], const struct surroundings *s, const struct sock_filter *filter,
-		      size_t count)
+void cache_put_filter(const uint64_t from[2], const struct surroundings *s,
+		      const struct sock_filter *filter, size_t count)
 {
 	CLEANUP(arena_free) struct arena arena = {0};
 	struct image_writer w;

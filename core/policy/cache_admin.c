@@ -18,8 +18,8 @@
 /* ---- where ---- */
 
 struct location {
-	const char *base;	   /* checked like the way to a policy */
-	const char *levels[2];	   /* below it; each only for its owner */
+	const char *base;      /* checked like the way to a policy */
+	const char *levels[2]; /* below it; each only for its owner */
 	size_t level_count;
 	bool make_base; /* ~/.cache may be missing in a new home */
 };
@@ -42,7 +42,8 @@ static bool chosen_location(const char *dir, struct arena *arena, struct locatio
 	if (!slash[1])
 		return false;
 	*slash = 0;
-	*out = (struct location){.base = slash == copy ? "/" : copy, .levels = {slash + 1}, .level_count = 1};
+	*out = (struct location){
+		.base = slash == copy ? "/" : copy, .levels = {slash + 1}, .level_count = 1};
 	return true;
 }
 
@@ -76,8 +77,9 @@ const char *cache_directory(const struct surroundings *s, struct arena *arena)
 		return NULL;
 
 	const char *slash = at.base[1] ? "/" : "";
-	return at.level_count == 1 ? arena_printf(arena, "%s%s%s", at.base, slash, at.levels[0]) :
-				     arena_printf(arena, "%s%s%s/%s", at.base, slash, at.levels[0], at.levels[1]);
+	return at.level_count == 1 ? arena_printf(arena, "%s%s%s", at.base, slash, at.levels[0])
+				   : arena_printf(arena, "%s%s%s/%s", at.base, slash, at.levels[0],
+						  at.levels[1]);
 }
 
 static int enter_private(int at, const char *name, const struct surroundings *s, bool create)
@@ -129,7 +131,8 @@ int cache_open_directory(const struct surroundings *s, struct arena *arena, bool
 static bool is_entry(const char *name)
 {
 	return strlen(name) == CACHE_NAME_SIZE - 1 && strspn(name, "0123456789abcdef") == 32 &&
-	       (strcmp(name + 32, CACHE_POLICY_SUFFIX) == 0 || strcmp(name + 32, CACHE_FILTER_SUFFIX) == 0);
+	       (strcmp(name + 32, CACHE_POLICY_SUFFIX) == 0 ||
+		strcmp(name + 32, CACHE_FILTER_SUFFIX) == 0);
 }
 
 /* ".KEY.PID.RANDOM" */

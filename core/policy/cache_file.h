@@ -23,8 +23,8 @@ int cache_open_directory(const struct surroundings *s, struct arena *arena, bool
 /* The whole entry in `arena` after every check that needs only the entry itself, or NULL. The file stays open as *fd when
  * that is not NULL. */
 const void *cache_check(int dir, const char *file, const struct surroundings *s,
-		       const uint8_t key[CACHE_KEY_SIZE], struct arena *arena, struct image *image, int *fd,
-		       struct stat *st);
+			const uint8_t key[CACHE_KEY_SIZE], struct arena *arena, struct image *image,
+			int *fd, struct stat *st);
 /* Removes what is too much or too old. */
 void cache_collect(int dir);
 

@@ -49,7 +49,8 @@ bool cache_mac_key(uint8_t key[CACHE_KEY_SIZE], bool create)
 	if (getrandom(fresh, sizeof fresh, 0) != sizeof fresh)
 		return false;
 
-	long id = SYS(add_key, key_type, key_description, fresh, sizeof fresh, KEY_SPEC_USER_KEYRING);
+	long id =
+		SYS(add_key, key_type, key_description, fresh, sizeof fresh, KEY_SPEC_USER_KEYRING);
 	explicit_bzero(fresh, sizeof fresh);
 	if (id < 0)
 		return false;
@@ -75,8 +76,8 @@ void cache_mac(const uint8_t key[CACHE_KEY_SIZE], const void *image, size_t size
 
 	if (!poly1305)
 		poly1305 = br_poly1305_ctmul_run;
-	poly1305(key, nonce, NULL, 0, (const char *)image + IMAGE_HEADER_SIZE, size - IMAGE_HEADER_SIZE,
-		 digest, br_chacha20_ct_run, 1);
+	poly1305(key, nonce, NULL, 0, (const char *)image + IMAGE_HEADER_SIZE,
+		 size - IMAGE_HEADER_SIZE, digest, br_chacha20_ct_run, 1);
 	br_hmac_key_init(&keys, &br_sha256_vtable, key, CACHE_KEY_SIZE);
 	br_hmac_init(&hmac, &keys, 0);
 	br_hmac_update(&hmac, image, covered);
@@ -88,7 +89,7 @@ void cache_mac(const uint8_t key[CACHE_KEY_SIZE], const void *image, size_t size
 
 extern const ElfW(Ehdr) __ehdr_start __attribute__((weak, visibility("hidden")));
 
-static bool is_build_id(const ElfW(Nhdr) *note)
+static bool is_build_id(const ElfW(Nhdr) * note)
 {
 	return note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 &&
 	       memcmp(note + 1, "GNU", 4) == 0;
@@ -97,13 +98,16 @@ static bool is_build_id(const ElfW(Nhdr) *note)
 /* The linker's hash of everything in the program, from its own mapped headers. */
 static bool linked_id(uint64_t *id)
 {
-	const char *base = (const char *)&__ehdr_start;
+	const ElfW(Ehdr) *header = &__ehdr_start;
 
-	if (!base)
+	/* What follows the header belongs to no object that the compiler knows. */
+	__asm__("" : "+r"(header));
+	if (!header)
 		return false;
 
-	const ElfW(Phdr) *ph = (const void *)(base + __ehdr_start.e_phoff);
-	for (unsigned i = 0; i < __ehdr_start.e_phnum; i++) {
+	const char *base = (const char *)header;
+	const ElfW(Phdr) *ph = (const void *)(base + header->e_phoff);
+	for (unsigned i = 0; i < header->e_phnum; i++) {
 		if (ph[i].p_type != PT_NOTE)
 			continue;
 		/* The first segment is mapped with the headers, at its link-time address relative to them. */

@@ -274,7 +274,7 @@ int walk_directory(struct walk *walk, const char *path, const struct surrounding
 
 	if (ret)
 		return ret;
-	strcpy(rest, from);
+	memcpy(rest, from, strlen(from) + 1); /* start() bounds it */
 	return walk_path(walk, rest, s, NULL);
 }
 
@@ -286,7 +286,7 @@ int walk_file(struct walk *walk, const char *path, const struct surroundings *s,
 
 	if (ret)
 		return ret;
-	strcpy(rest, from);
+	memcpy(rest, from, strlen(from) + 1); /* start() bounds it */
 	return walk_path(walk, rest, s, st);
 }
 

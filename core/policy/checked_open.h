@@ -24,9 +24,9 @@ enum objection {
  * several calls: a path in the directory of the last one costs no second walk. Starts with walk_begin(), which leaves the large
  * buffers untouched (a page that is not touched costs nothing), ends with walk_end(). */
 struct walk {
-	int dir;	 /* O_PATH descriptor + 1; 0 = none */
-	bool straight;	 /* `path` was reached without symbolic links */
-	size_t len;	 /* of the directory in `path` */
+	int dir;       /* O_PATH descriptor + 1; 0 = none */
+	bool straight; /* `path` was reached without symbolic links */
+	size_t len;    /* of the directory in `path` */
 	char path[PATH_MAX];
 	enum objection objection;
 	const char *kind;	 /* "directory", "symbolic link", "file" */

@@ -132,7 +132,8 @@ static int suffix_rank(const struct policy_entry *e)
 }
 
 /* Insertion of one place's entries keeps the search order among equal names: lists are short. */
-static bool comes_before(const struct policy_entry *a, const struct policy_entry *b, bool same_place)
+static bool comes_before(const struct policy_entry *a, const struct policy_entry *b,
+			 bool same_place)
 {
 	int names = strcmp(a->name, b->name);
 
@@ -146,15 +147,16 @@ static void sort_from(struct list *l, size_t first)
 		size_t at = i;
 
 		while (at && comes_before(&e, &l->entries[at - 1],
-					  e.place == l->entries[at - 1].place &&
-						  e.path && l->entries[at - 1].path))
+					  e.place == l->entries[at - 1].place && e.path &&
+						  l->entries[at - 1].path))
 			at--;
 		memmove(&l->entries[at + 1], &l->entries[at], (i - at) * sizeof e);
 		l->entries[at] = e;
 	}
 }
 
-struct policy_entry *policy_enumerate(const struct surroundings *s, struct arena *arena, size_t *count)
+struct policy_entry *policy_enumerate(const struct surroundings *s, struct arena *arena,
+				      size_t *count)
 {
 	struct list l = {.arena = arena, .s = s};
 	struct place places[PLACES_MAX];
@@ -166,7 +168,9 @@ struct policy_entry *policy_enumerate(const struct surroundings *s, struct arena
 		if (places[i].dir)
 			add_directory(&l, &places[i]);
 		for (size_t j = 0; !places[i].dir && j < builtin_policy_count; j++)
-			add(&l, (struct policy_entry){.name = builtin_policies[j].name, .place = places[i].name},
+			add(&l,
+			    (struct policy_entry){.name = builtin_policies[j].name,
+						  .place = places[i].name},
 			    builtin_policies[j].text);
 		sort_from(&l, first);
 	}

@@ -37,12 +37,13 @@ struct image_header {
 	uint64_t created;
 	uint64_t payload_hash; /* XXH3-64 of everything behind the header */
 	uint64_t header_hash;  /* XXH3-64 of bytes 0..103 */
-	uint8_t mac[32];       /* HMAC-SHA-256 over bytes 0..111 and the payload; zero when there is no key */
+	uint8_t mac
+		[32]; /* HMAC-SHA-256 over bytes 0..111 and the payload; zero when there is no key */
 	uint8_t zero[112];
 };
 
 struct image_section {
-	uint32_t type; /* enum image_type */
+	uint32_t type;	/* enum image_type */
 	uint32_t flags; /* bit 0: a reader that does not know the type must refuse the image */
 	uint32_t offset, length;
 	uint32_t count, element_size;
@@ -57,10 +58,10 @@ enum image_type {
 	IMAGE_FILTER = 19, /* struct sock_filter */
 	IMAGE_NAME = 22,   /* one uint32_t: the name the policy was loaded by */
 	IMAGE_WARNINGS = 23,
-	IMAGE_PLAN = 32,   /* one struct image_plan (plan/plan_image.h) */
+	IMAGE_PLAN = 32, /* one struct image_plan (plan/plan_image.h) */
 	IMAGE_RULES = 33,
 	IMAGE_PORTS = 34,
-	IMAGE_ARGV = 35,   /* uint32_t string offsets */
+	IMAGE_ARGV = 35, /* uint32_t string offsets */
 	IMAGE_ENVIRONMENT = 36,
 	IMAGE_RLIMITS = 37,
 	IMAGE_ENV_EDITS = 38,
@@ -81,7 +82,8 @@ struct image {
  * alignment, and that the string section ends with NUL. 0 or a negative step number that says what was wrong. */
 int image_open(const void *data, size_t size, struct image *out);
 /* NULL when there is no such section or its element size differs; *count elements otherwise. */
-const void *image_get(const struct image *image, uint32_t type, uint32_t element_size, uint32_t *count);
+const void *image_get(const struct image *image, uint32_t type, uint32_t element_size,
+		      uint32_t *count);
 /* The string at `offset`, "" for 0, NULL when out of bounds. */
 const char *image_text(const struct image *image, uint32_t offset);
 
@@ -104,7 +106,8 @@ void image_begin(struct image_writer *w, struct arena *arena);
 /* Offset of a copy of `text` (equal strings are stored once when adjacent lookups allow); 0 for NULL. */
 uint32_t image_add_text(struct image_writer *w, const char *text);
 /* `data` must stay valid until image_finish(). */
-void image_add(struct image_writer *w, uint32_t type, const void *data, uint32_t count, uint32_t element_size);
+void image_add(struct image_writer *w, uint32_t type, const void *data, uint32_t count,
+	       uint32_t element_size);
 /* The finished bytes in the arena, hashes filled in. NULL when they would pass IMAGE_MAX_SIZE. */
 void *image_finish(struct image_writer *w, size_t *size);
 /* Both hashes. */

@@ -8,10 +8,10 @@
 #define KNOWN(type) (1ULL << (type))
 static const uint64_t known_types =
 	KNOWN(IMAGE_STRINGS) | KNOWN(IMAGE_DEPENDENCIES) | KNOWN(IMAGE_OPTIONS) |
-	KNOWN(IMAGE_ITEMS) | KNOWN(IMAGE_NUMBERS) | KNOWN(IMAGE_NAME) | KNOWN(IMAGE_FILTER) | KNOWN(IMAGE_WARNINGS) | KNOWN(IMAGE_PLAN) |
-	KNOWN(IMAGE_RULES) | KNOWN(IMAGE_PORTS) | KNOWN(IMAGE_ARGV) | KNOWN(IMAGE_ENVIRONMENT) |
-	KNOWN(IMAGE_RLIMITS) | KNOWN(IMAGE_ENV_EDITS) | KNOWN(IMAGE_CANDIDATES) |
-	KNOWN(IMAGE_KEEP_FDS);
+	KNOWN(IMAGE_ITEMS) | KNOWN(IMAGE_NUMBERS) | KNOWN(IMAGE_NAME) | KNOWN(IMAGE_FILTER) |
+	KNOWN(IMAGE_WARNINGS) | KNOWN(IMAGE_PLAN) | KNOWN(IMAGE_RULES) | KNOWN(IMAGE_PORTS) |
+	KNOWN(IMAGE_ARGV) | KNOWN(IMAGE_ENVIRONMENT) | KNOWN(IMAGE_RLIMITS) |
+	KNOWN(IMAGE_ENV_EDITS) | KNOWN(IMAGE_CANDIDATES) | KNOWN(IMAGE_KEEP_FDS);
 
 _Static_assert(sizeof(struct image_header) == IMAGE_HEADER_SIZE, "header is on disk");
 _Static_assert(offsetof(struct image_header, build_id) == 24, "header is on disk");
@@ -57,7 +57,8 @@ int image_open(const void *data, size_t size, struct image *out)
 	    h->section_count * sizeof(struct image_section) > size - IMAGE_HEADER_SIZE)
 		return -7;
 
-	const struct image_section *sections = (const void *)((const char *)data + IMAGE_HEADER_SIZE);
+	const struct image_section *sections =
+		(const void *)((const char *)data + IMAGE_HEADER_SIZE);
 	size_t first = IMAGE_HEADER_SIZE + h->section_count * sizeof *sections;
 	uint64_t seen = 0;
 
@@ -85,7 +86,8 @@ int image_open(const void *data, size_t size, struct image *out)
 	return 0;
 }
 
-const void *image_get(const struct image *image, uint32_t type, uint32_t element_size, uint32_t *count)
+const void *image_get(const struct image *image, uint32_t type, uint32_t element_size,
+		      uint32_t *count)
 {
 	*count = 0;
 	if (type >= 64 || !(known_types & KNOWN(type)))

@@ -95,7 +95,8 @@ uint32_t image_add_text(struct image_writer *w, const char *text)
 	return offset;
 }
 
-void image_add(struct image_writer *w, uint32_t type, const void *data, uint32_t count, uint32_t element_size)
+void image_add(struct image_writer *w, uint32_t type, const void *data, uint32_t count,
+	       uint32_t element_size)
 {
 	/* Types are few and distinct; a full table is a mistake that image_finish() turns into a refusal. */
 	if (w->section_count >= IMAGE_MAX_SECTIONS - 1) {

@@ -21,8 +21,8 @@ struct image_item {
 	uint32_t text2;
 	uint32_t file;
 	uint32_t line;
-	uint16_t col;	/* 0 also when it did not fit */
-	uint16_t flags; /* enum item_flag */
+	uint16_t col;	  /* 0 also when it did not fit */
+	uint16_t flags;	  /* enum item_flag */
 	uint32_t numbers; /* index + 1 into IMAGE_NUMBERS; 0 = both are zero */
 };
 
@@ -63,18 +63,22 @@ struct writing {
 	uint32_t item_count;
 	struct image_numbers *numbers;
 	uint32_t number_count;
-	const char *last_file; /* most elements come from one file: its offset without looking it up */
+	const char
+		*last_file; /* most elements come from one file: its offset without looking it up */
 	uint32_t last_file_offset;
 };
 
 static uint32_t add_numbers(struct writing *x, uint64_t num, uint64_t num2)
 {
-	struct image_numbers *last = x->number_count ? &x->numbers[x->number_count - 1] : NULL;
-
 	if (!num && !num2)
 		return 0;
-	if (!last || last->num != num || last->num2 != num2)
-		x->numbers[x->number_count++] = (struct image_numbers){num, num2};
+	if (x->number_count) {
+		const struct image_numbers *last = &x->numbers[x->number_count - 1];
+
+		if (last->num == num && last->num2 == num2)
+			return x->number_count;
+	}
+	x->numbers[x->number_count++] = (struct image_numbers){num, num2};
 	return x->number_count;
 }
 
@@ -220,8 +224,8 @@ static bool in_range(const struct option *o, const struct item *item)
 	return false;
 }
 
-static bool read_item(const struct reading *x, const struct option *o, const struct image_item *from,
-		      struct item *to)
+static bool read_item(const struct reading *x, const struct option *o,
+		      const struct image_item *from, struct item *to)
 {
 	bool bad = false;
 
@@ -300,7 +304,8 @@ bool policy_from_image(const struct image *image, struct policy *policy)
 	for (uint32_t i = 0; i < count; i++) {
 		/* In the order of the table, each once, and no element belongs to two. */
 		if (from[i].index >= OPT_COUNT || (i && from[i].index <= from[i - 1].index) ||
-		    from[i].first != used || !read_option(&x, &from[i], &read.values[from[i].index]))
+		    from[i].first != used ||
+		    !read_option(&x, &from[i], &read.values[from[i].index]))
 			return false;
 		used += from[i].count;
 	}

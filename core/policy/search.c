@@ -55,45 +55,59 @@ static size_t add_search_path(const struct surroundings *s, struct arena *arena,
 		size_t n = strcspn(p, ":");
 
 		if (*p == '/')
-			count = add_place(out, count,
-					  (struct place){.name = "path",
-							 .dir = directory(arena, arena_strndup(arena, p, n), ""),
-							 .skip_unsafe = true});
+			count = add_place(
+				out, count,
+				(struct place){
+					.name = "path",
+					.dir = directory(arena, arena_strndup(arena, p, n), ""),
+					.skip_unsafe = true});
 		p += n + (p[n] == ':');
 	}
 	return count;
 }
 
-size_t policy_places(const struct surroundings *s, struct arena *arena, struct place out[PLACES_MAX])
+size_t policy_places(const struct surroundings *s, struct arena *arena,
+		     struct place out[PLACES_MAX])
 {
 	const char *xdg = s->privileged ? NULL : surroundings_env(s, "XDG_CONFIG_HOME");
-	const char *home = is_absolute(s->home) ? directory(arena, s->home, "/.config/sandlock") : NULL;
+	const char *home =
+		is_absolute(s->home) ? directory(arena, s->home, "/.config/sandlock") : NULL;
 	/* A relative value is ignored, as the specification of the variable says. */
 	const char *config = is_absolute(xdg) ? directory(arena, xdg, "/sandlock") : home;
 	size_t count = add_search_path(s, arena, out);
 
 	if (config) {
 		count = add_place(out, count,
-				  (struct place){"user", "user", directory(arena, config, "/policies"), true, false});
+				  (struct place){"user", "user",
+						 directory(arena, config, "/policies"), true,
+						 false});
 		count = add_place(out, count,
-				  (struct place){"profiles", "user", directory(arena, config, "/profiles"), true, false});
+				  (struct place){"profiles", "user",
+						 directory(arena, config, "/profiles"), true,
+						 false});
 	}
 	/* The reference looks below the home directory whatever the variable says. */
-	if (home && config != home && strcmp(home, config))
+	if (home && config && strcmp(home, config))
 		count = add_place(out, count,
-				  (struct place){"profiles", "user", directory(arena, home, "/profiles"), true, false});
-	count = add_place(out, count, (struct place){"system", "system", "/etc/sandlock/policies", false, false});
+				  (struct place){"profiles", "user",
+						 directory(arena, home, "/profiles"), true, false});
+	count = add_place(
+		out, count,
+		(struct place){"system", "system", "/etc/sandlock/policies", false, false});
 	if (is_absolute(s->shipped))
 		count = add_place(out, count,
-				  (struct place){"shipped", "shipped", directory(arena, s->shipped, ""), false, false});
+				  (struct place){"shipped", "shipped",
+						 directory(arena, s->shipped, ""), false, false});
 	out[count++] = (struct place){"builtin", "builtin", NULL, false, false};
 	return count;
 }
 
 bool policy_name_valid(const char *name)
 {
-	static const char first[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
-	static const char more[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+	static const char first[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+	static const char more[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
 	size_t len = strlen(name);
 
 	return len && len <= POLICY_NAME_MAX && strchr(first, name[0]) &&
@@ -111,14 +125,16 @@ static void depend(struct policy *policy, struct dependency d)
 		    (d.missing || (old->lookup && strcmp(old->lookup, d.lookup) == 0)))
 			return;
 	}
-	policy->dependencies = arena_grow(policy->arena, policy->dependencies, policy->dependency_count,
-					  &policy->dependency_cap, sizeof d);
+	policy->dependencies =
+		arena_grow(policy->arena, policy->dependencies, policy->dependency_count,
+			   &policy->dependency_cap, sizeof d);
 	policy->dependencies[policy->dependency_count++] = d;
 }
 
 static void depend_missing(struct policy *policy, const char *path)
 {
-	depend(policy, (struct dependency){.path = arena_strdup(policy->arena, path), .missing = true});
+	depend(policy,
+	       (struct dependency){.path = arena_strdup(policy->arena, path), .missing = true});
 }
 
 static void depend_file(struct policy *policy, const struct source *source, const char *lookup)
@@ -150,10 +166,11 @@ static bool read_source(struct request *r, int fd, size_t expected, const char *
 		return error_add_errno(r->err, NO_ORIGIN, NULL, (int)-n, "cannot read policy %s",
 				       error_quote(r->err, path));
 	if ((size_t)n > expected)
-		return expected == POLICY_MAX_SIZE ?
-			       too_large(r) :
-			       error_add(r->err, NO_ORIGIN, NULL, "policy %s changed while it was read",
-					 error_quote(r->err, path));
+		return expected == POLICY_MAX_SIZE
+			       ? too_large(r)
+			       : error_add(r->err, NO_ORIGIN, NULL,
+					   "policy %s changed while it was read",
+					   error_quote(r->err, path));
 	text[n] = 0;
 	r->out->path = arena_strdup(r->policy->arena, path);
 	r->out->text = text;
@@ -168,14 +185,16 @@ static bool accept_owner(struct request *r, const struct walk *walk, bool explic
 
 	if (!walk->objection || (explicit && s->trust_policy && s->euid != 0))
 		return true;
-	error_add(r->err, NO_ORIGIN, NULL, "policy %s is not used: %s", error_quote(r->err, r->name),
-		  objection_text(walk, r->err));
+	error_add(r->err, NO_ORIGIN, NULL, "policy %s is not used: %s",
+		  error_quote(r->err, r->name), objection_text(walk, r->err));
 	if (s->euid == 0)
-		error_hint(r->err, "for root, policies and all directories above them must belong to root "
-				   "and not be writable by others");
+		error_hint(r->err,
+			   "for root, policies and all directories above them must belong to root "
+			   "and not be writable by others");
 	else
-		error_hint(r->err, "policies and all directories above them must belong to you or to root "
-				   "and not be writable by others%s",
+		error_hint(r->err,
+			   "policies and all directories above them must belong to you or to root "
+			   "and not be writable by others%s",
 			   explicit ? "; --trust-policy uses this one anyway" : "");
 	return false;
 }
@@ -198,7 +217,8 @@ static bool cannot_open(struct request *r, int errnum, const char *path)
 	const char *quoted = error_quote(r->err, path);
 
 	if (errnum == ENOTSUP)
-		return error_add(r->err, NO_ORIGIN, NULL, "policy %s is not a regular file", quoted);
+		return error_add(r->err, NO_ORIGIN, NULL, "policy %s is not a regular file",
+				 quoted);
 	return error_add_errno(r->err, NO_ORIGIN, NULL, errnum, "cannot open policy %s", quoted);
 }
 
@@ -223,7 +243,8 @@ static bool open_descriptor(struct request *r, int fd)
 		walk.uid = st.st_uid;
 		walk.gid = st.st_gid;
 		walk.mode = st.st_mode & 07777;
-		memcpy(walk.objection_path, r->name, strlen(r->name) + 1); /* descriptor_of() bounds it */
+		memcpy(walk.objection_path, r->name,
+		       strlen(r->name) + 1); /* descriptor_of() bounds it */
 		if (!accept_owner(r, &walk, true))
 			return false;
 	}
@@ -256,8 +277,9 @@ static int descriptor_of(const char *name)
 static bool open_path(struct request *r, const char *relative_to)
 {
 	const char *base = relative_to ? relative_to : r->s->cwd;
-	const char *path = r->name[0] == '/' ? r->name :
-					       arena_printf(r->policy->arena, "%s/%s", base, r->name);
+	const char *path = r->name[0] == '/'
+				   ? r->name
+				   : arena_printf(r->policy->arena, "%s/%s", base, r->name);
 	auto_walk walk;
 	struct stat st;
 
@@ -357,8 +379,11 @@ static bool no_such_policy(struct request *r)
 	if (near)
 		error_hint(r->err, "did you mean \"%s\"?", near);
 	else
-		error_hint(r->err, "`sandlock policy list` shows what there is; a file is named with a slash, "
-				   "as in ./%s.yaml", policy_name_valid(r->name) ? r->name : "NAME");
+		error_hint(
+			r->err,
+			"`sandlock policy list` shows what there is; a file is named with a slash, "
+			"as in ./%s.yaml",
+			policy_name_valid(r->name) ? r->name : "NAME");
 	return false;
 }
 
@@ -367,7 +392,8 @@ static bool open_name(struct request *r)
 	struct place places[PLACES_MAX];
 	size_t count = policy_places(r->s, r->policy->arena, places);
 	const char *colon = strchr(r->name, ':');
-	const char *pin = colon ? arena_strndup(r->policy->arena, r->name, (size_t)(colon - r->name)) : NULL;
+	const char *pin =
+		colon ? arena_strndup(r->policy->arena, r->name, (size_t)(colon - r->name)) : NULL;
 	const char *name = colon ? colon + 1 : r->name;
 	bool pin_known = !pin;
 	auto_walk walk;
@@ -379,8 +405,10 @@ static bool open_name(struct request *r)
 	    (!pin_known && strcmp(pin, "user") && strcmp(pin, "shipped"))) {
 		error_add(r->err, NO_ORIGIN, NULL, "%s is not a name of a policy",
 			  error_quote(r->err, r->name));
-		error_hint(r->err, "names have letters, digits, \".\", \"_\" and \"-\"; user:, system:, shipped: "
-				   "or builtin: may stand before one; a path has a slash");
+		error_hint(
+			r->err,
+			"names have letters, digits, \".\", \"_\" and \"-\"; user:, system:, shipped: "
+			"or builtin: may stand before one; a path has a slash");
 		return false;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -388,7 +416,8 @@ static bool open_name(struct request *r)
 
 		if (pin && (!places[i].pin || strcmp(places[i].pin, pin)))
 			continue;
-		found = places[i].dir ? open_in_place(r, &places[i], name, &walk) : open_builtin(r, name);
+		found = places[i].dir ? open_in_place(r, &places[i], name, &walk)
+				      : open_builtin(r, name);
 		if (found != NOT_FOUND)
 			return found == FOUND;
 	}
@@ -402,7 +431,8 @@ bool source_open(const char *name, const char *relative_to, const struct surroun
 	int fd = descriptor_of(name);
 
 	if (fd >= 0 && relative_to)
-		return error_add(err, NO_ORIGIN, NULL, "a policy cannot extend %s", error_quote(err, name));
+		return error_add(err, NO_ORIGIN, NULL, "a policy cannot extend %s",
+				 error_quote(err, name));
 	if (fd >= 0)
 		return open_descriptor(&r, fd);
 	return is_path(name) ? open_path(&r, relative_to) : open_name(&r);
@@ -418,7 +448,8 @@ bool policy_delete(const char *name, const struct surroundings *s, struct error 
 
 	walk_begin(&walk);
 	if (!policy_name_valid(bare))
-		return error_add(err, NO_ORIGIN, NULL, "%s is not a name of a policy", error_quote(err, name));
+		return error_add(err, NO_ORIGIN, NULL, "%s is not a name of a policy",
+				 error_quote(err, name));
 	for (size_t i = 0; i < count; i++) {
 		if (!places[i].own || walk_directory(&walk, places[i].dir, s))
 			continue;
@@ -428,7 +459,8 @@ bool policy_delete(const char *name, const struct surroundings *s, struct error 
 			if (unlinkat(walk.dir - 1, file, 0) == 0)
 				return true;
 			if (errno != ENOENT)
-				return error_add_errno(err, NO_ORIGIN, NULL, errno, "cannot delete policy %s",
+				return error_add_errno(err, NO_ORIGIN, NULL, errno,
+						       "cannot delete policy %s",
 						       error_quote(err, name));
 		}
 	}

@@ -8,14 +8,16 @@ enum { PLACES_MAX = 32, POLICY_NAME_MAX = 64 };
 
 struct place {
 	const char *name; /* "user", "profiles", "system", "shipped", "builtin", "path" */
-	const char *pin;  /* the prefix that means this place: "user" also pins profiles; NULL = none */
-	const char *dir;  /* absolute, without a trailing slash; NULL for the built-in ones */
-	bool own;	  /* the caller's: `policy delete` may remove from it */
+	const char
+		*pin; /* the prefix that means this place: "user" also pins profiles; NULL = none */
+	const char *dir; /* absolute, without a trailing slash; NULL for the built-in ones */
+	bool own;	 /* the caller's: `policy delete` may remove from it */
 	bool skip_unsafe; /* root ignores it when somebody else could change it (SANDLOCK_POLICY_PATH) */
 };
 
 /* Fills `out`; the count. */
-size_t policy_places(const struct surroundings *s, struct arena *arena, struct place out[PLACES_MAX]);
+size_t policy_places(const struct surroundings *s, struct arena *arena,
+		     struct place out[PLACES_MAX]);
 
 /* ".yaml", ".yml", ".toml", NULL. */
 extern const char *const policy_suffixes[];

@@ -77,7 +77,8 @@ static const char *found(struct load *l, const struct toml_node *node)
 	case TOML_FLOAT:
 		return arena_printf(&l->err->arena, "floating point `%s`", escaped(l, node->text));
 	case TOML_BOOLEAN:
-		return arena_printf(&l->err->arena, "boolean `%s`", node->number ? "true" : "false");
+		return arena_printf(&l->err->arena, "boolean `%s`",
+				    node->number ? "true" : "false");
 	case TOML_DATETIME:
 		return arena_printf(&l->err->arena, "datetime `%s`", escaped(l, node->text));
 	case TOML_ARRAY:
@@ -88,10 +89,11 @@ static const char *found(struct load *l, const struct toml_node *node)
 	return "";
 }
 
-static void wrong_type(struct load *l, const char *key, const struct toml_node *node, const char *expected)
+static void wrong_type(struct load *l, const char *key, const struct toml_node *node,
+		       const char *expected)
 {
-	error_add(l->err, place(l, node), key, "TOML parse error: invalid type: %s, expected %s", found(l, node),
-		  expected);
+	error_add(l->err, place(l, node), key, "TOML parse error: invalid type: %s, expected %s",
+		  found(l, node), expected);
 	if (node->kind == TOML_INTEGER && strcmp(expected, "a string") == 0)
 		error_hint(l->err, "write it in quotes");
 	located(l, node->line);
@@ -140,8 +142,9 @@ static void unknown_field(struct load *l, const struct toml_node *node, const ch
 
 	for (size_t i = 0; i < count; i++)
 		str_printf(&list, "%s`%s`", i ? ", " : "", names[i]);
-	error_add(l->err, key_place(l, node), section, "TOML parse error: unknown field `%s`, expected one of %s",
-		  escaped(l, node->key), str_text(&list));
+	error_add(l->err, key_place(l, node), section,
+		  "TOML parse error: unknown field `%s`, expected one of %s", escaped(l, node->key),
+		  str_text(&list));
 	if (near)
 		error_hint(l->err, "did you mean `%s`?", near);
 	located(l, node->key_line);
@@ -164,8 +167,8 @@ static void depend_on_cwd(struct load *l)
 		if (strcmp(p->dependencies[i].path, path) == 0)
 			return;
 	}
-	p->dependencies = arena_grow(p->arena, p->dependencies, p->dependency_count, &p->dependency_cap,
-				     sizeof *p->dependencies);
+	p->dependencies = arena_grow(p->arena, p->dependencies, p->dependency_count,
+				     &p->dependency_cap, sizeof *p->dependencies);
 	p->dependencies[p->dependency_count++] = (struct dependency){.path = path};
 }
 
@@ -178,12 +181,14 @@ static void check_path(struct load *l, enum option_id id, const char *text)
 		depend_on_cwd(l);
 }
 
-static void add_text(struct load *l, enum option_id id, const char *text, const struct toml_node *node)
+static void add_text(struct load *l, enum option_id id, const char *text,
+		     const struct toml_node *node)
 {
 	size_t before = l->err->count;
 
 	/* Inside another root the caller's home is the wrong name space. */
-	if (is_path_kind(id) && l->chroot && id != OPT_chroot && (strchr(text, '$') || *text == '~')) {
+	if (is_path_kind(id) && l->chroot && id != OPT_chroot &&
+	    (strchr(text, '$') || *text == '~')) {
 		error_add(l->err, place(l, node), field_name(l, id),
 			  "%s: variables are not available together with [filesystem].chroot",
 			  error_quote(l->err, text));
@@ -218,7 +223,8 @@ static void add_integer(struct load *l, enum option_id id, const struct toml_nod
 			  (long long)node->number, name);
 		located(l, node->line);
 	} else {
-		add_text(l, id, arena_printf(l->policy->arena, "%lld", (long long)node->number), node);
+		add_text(l, id, arena_printf(l->policy->arena, "%lld", (long long)node->number),
+			 node);
 	}
 }
 
@@ -246,21 +252,24 @@ static void add_string(struct load *l, enum option_id id, const struct toml_node
 		return;
 	}
 	if (is_branch_action(id) && !value_word(node->text, options[id].words, false, &index, &c)) {
-		error_add(l->err, place(l, node), field_name(l, id),
-			  "invalid branch action %s; expected \"commit\" | \"abort\" | \"keep\" | \"defer\"",
-			  error_quote(l->err, node->text));
+		error_add(
+			l->err, place(l, node), field_name(l, id),
+			"invalid branch action %s; expected \"commit\" | \"abort\" | \"keep\" | \"defer\"",
+			error_quote(l->err, node->text));
 		located(l, node->line);
 		return;
 	}
 	if (options[id].kind == KIND_SIZE && !is_reference_size(node->text)) {
-		error_add(l->err, place(l, node), field_name(l, id),
-			  "invalid size %s; expected a whole number with an optional suffix K, M or G",
-			  error_quote(l->err, node->text));
+		error_add(
+			l->err, place(l, node), field_name(l, id),
+			"invalid size %s; expected a whole number with an optional suffix K, M or G",
+			error_quote(l->err, node->text));
 		located(l, node->line);
 		return;
 	}
 	if (options[id].kind == KIND_TIME && node->text[0] == '@') {
-		error_add(l->err, place(l, node), field_name(l, id), "invalid timestamp %s; expected RFC 3339",
+		error_add(l->err, place(l, node), field_name(l, id),
+			  "invalid timestamp %s; expected RFC 3339",
 			  error_quote(l->err, node->text));
 		located(l, node->line);
 		return;
@@ -332,14 +341,17 @@ static void add_map(struct load *l, enum option_id id, const struct toml_node *n
 	}
 	for (const struct toml_node *n = node->first; n; n = n->next) {
 		if (n->kind != TOML_STRING) {
-			wrong_type(l, arena_printf(&l->err->arena, "%s.%s", key_name(l, id), escaped(l, n->key)), n,
-				   "a string");
+			wrong_type(l,
+				   arena_printf(&l->err->arena, "%s.%s", key_name(l, id),
+						escaped(l, n->key)),
+				   n, "a string");
 		} else if (!*n->key || strchr(n->key, '=')) {
-			error_add(l->err, key_place(l, n), field_name(l, id), "invalid variable name %s",
-				  error_quote(l->err, n->key));
+			error_add(l->err, key_place(l, n), field_name(l, id),
+				  "invalid variable name %s", error_quote(l->err, n->key));
 			located(l, n->key_line);
 		} else {
-			add_text(l, id, arena_printf(l->policy->arena, "%s=%s", n->key, n->text), n);
+			add_text(l, id, arena_printf(l->policy->arena, "%s=%s", n->key, n->text),
+				 n);
 		}
 	}
 }

@@ -20,7 +20,8 @@ static const struct surroundings fuzz_surroundings = {
 };
 
 /* The input as the bytes of one file. */
-static inline struct source fuzz_source(struct arena *arena, const char *path, const uint8_t *data, size_t size)
+static inline struct source fuzz_source(struct arena *arena, const char *path, const uint8_t *data,
+					size_t size)
 {
 	/* From malloc, so that the sanitizer sees a step past the terminating NUL. */
 	char *text = malloc(size + 1);

@@ -8,13 +8,15 @@
 
 #include <xxhash.h>
 
-static const char sample[] = "version: 1\nfilesystem:\n  read: [/usr, /lib]\n  mount: [\"/a:/b:ro\"]\n  tmpfs: [\"/t:16M\"]\n"
-			     "program:\n  env: {A: b}\n  exec: /bin/true\nlimits:\n  open_files: 64\n  rlimits: {nproc: 5}\n"
-			     "network:\n  allow_bind: [80, \"90-95\"]\nlifecycle:\n  timeout: 5s\n";
+static const char sample[] =
+	"version: 1\nfilesystem:\n  read: [/usr, /lib]\n  mount: [\"/a:/b:ro\"]\n  tmpfs: [\"/t:16M\"]\n"
+	"program:\n  env: {A: b}\n  exec: /bin/true\nlimits:\n  open_files: 64\n  rlimits: {nproc: 5}\n"
+	"network:\n  allow_bind: [80, \"90-95\"]\nlifecycle:\n  timeout: 5s\n";
 
 static unsigned char *make_entry(struct arena *arena, size_t *size)
 {
-	struct source src = fuzz_source(arena, "/p/x.yaml", (const uint8_t *)sample, sizeof sample - 1);
+	struct source src =
+		fuzz_source(arena, "/p/x.yaml", (const uint8_t *)sample, sizeof sample - 1);
 	struct error err = {0};
 	struct extends extends = {0};
 	struct image_writer w;

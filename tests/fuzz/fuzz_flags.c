@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool usage = false;
 	size_t count = 1;
 
-	for (const char *p = src.text; p < src.text + size && count <= ARGUMENTS; p += strlen(p) + 1)
+	for (const char *p = src.text; p < src.text + size && count <= ARGUMENTS;
+	     p += strlen(p) + 1)
 		argv[count++] = (char *)p;
 	memset(&line, 0, sizeof line);
 	policy_init(&line.policy, &arena);

@@ -9,7 +9,8 @@ static void check_round_trip(struct arena *arena, enum option_id id, const struc
 	struct error err = {0};
 	struct value again = {0};
 	struct str text = {0};
-	struct value_context context = {.s = &fuzz_surroundings, .dir = "/d", .syntax = SYNTAX_PLAIN};
+	struct value_context context = {
+		.s = &fuzz_surroundings, .dir = "/d", .syntax = SYNTAX_PLAIN};
 	/* Only files can say that a path of a list is optional. */
 	bool only_in_files = options[id].kind == KIND_PATH && (item->flags & ITEM_OPTIONAL);
 
@@ -18,7 +19,8 @@ static void check_round_trip(struct arena *arena, enum option_id id, const struc
 	if ((options[id].flags & OPTION_COMMA) && strchr(str_text(&text), ','))
 		abort();
 	if (!only_in_files) {
-		if (!value_parse(arena, id, str_text(&text), &context, item->origin, &again, &err) ||
+		if (!value_parse(arena, id, str_text(&text), &context, item->origin, &again,
+				 &err) ||
 		    again.count != 1 || !item_matches(id, &again.items[0], item))
 			abort();
 	}
@@ -42,7 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.syntax = data[1] % 3,
 	};
 	struct source src = fuzz_source(&arena, "", data + 2, size - 2);
-	bool ok = value_parse(&arena, id, src.text, &context, (struct origin){"/p/x.yaml", 1, 1}, &value, &err);
+	bool ok = value_parse(&arena, id, src.text, &context, (struct origin){"/p/x.yaml", 1, 1},
+			      &value, &err);
 
 	fuzz_judge(ok, &err);
 	for (size_t i = 0; ok && i < value.count; i++)

@@ -32,8 +32,9 @@ static uint8_t mac_key[CACHE_KEY_SIZE];
 static bool no_keyring;
 
 static const char base_text[] = "version: 1\nfilesystem:\n  read: [/usr, /lib]\n";
-static const char root_text[] = "version: 1\nextends: t-base\nfilesystem:\n"
-				"  read: [/bin, \"${HOME}/x\"]\n  write: [\"${T_DIR:-/tmp}\"]\nlimits:\n  open_files: 64\n";
+static const char root_text[] =
+	"version: 1\nextends: t-base\nfilesystem:\n"
+	"  read: [/bin, \"${HOME}/x\"]\n  write: [\"${T_DIR:-/tmp}\"]\nlimits:\n  open_files: 64\n";
 
 static int set_up(void **state)
 {
@@ -51,8 +52,14 @@ static int set_up(void **state)
 	scratch_dir("home/.config/sandlock/policies", 0755);
 	environment[1] = NULL;
 	around = (struct surroundings){
-		.environment = environment, .cwd = cwd,	       .home = home,	  .shipped = shipped,
-		.uid = getuid(),	    .euid = geteuid(), .gid = getgid(), .use_cache = true,
+		.environment = environment,
+		.cwd = cwd,
+		.home = home,
+		.shipped = shipped,
+		.uid = getuid(),
+		.euid = geteuid(),
+		.gid = getgid(),
+		.use_cache = true,
 	};
 	return 0;
 }
@@ -273,15 +280,19 @@ static void test_foreign(void **state)
 {
 	(void)state;
 	need_keyring();
-#define FIELD(name) {#name, offsetof(struct image_header, name)}
+#define FIELD(name)                                                                                \
+	{                                                                                          \
+#name, offsetof(struct image_header, name)                                         \
+	}
 	static const struct {
 		const char *name;
 		size_t offset;
 	} fields[] = {
-		FIELD(magic),	      FIELD(major),	 FIELD(byte_order), FIELD(header_size), FIELD(total_size),
-		FIELD(section_count), FIELD(build_id),	 FIELD(audit_arch), FIELD(landlock_abi),
-		FIELD(kernel_features), FIELD(euid),	 FIELD(flags),	    FIELD(source_hash), FIELD(key),
-		FIELD(zero),
+		FIELD(magic),		FIELD(major),	   FIELD(byte_order),
+		FIELD(header_size),	FIELD(total_size), FIELD(section_count),
+		FIELD(build_id),	FIELD(audit_arch), FIELD(landlock_abi),
+		FIELD(kernel_features), FIELD(euid),	   FIELD(flags),
+		FIELD(source_hash),	FIELD(key),	   FIELD(zero),
 	};
 	size_t size;
 	char path[800];
@@ -425,10 +436,12 @@ static void test_default_place(void **state)
 		return;
 	}
 	struct stat st;
-	assert_string_equal(cache_directory(&around, &arena), scratch("home/.cache/sandlock/policy"));
+	assert_string_equal(cache_directory(&around, &arena),
+			    scratch("home/.cache/sandlock/policy"));
 	fill("t-root");
 	assert_true(is_cached("t-root"));
-	static const char *const levels[] = {"home/.cache", "home/.cache/sandlock", "home/.cache/sandlock/policy"};
+	static const char *const levels[] = {"home/.cache", "home/.cache/sandlock",
+					     "home/.cache/sandlock/policy"};
 	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
 		assert_int_equal(stat(scratch(levels[i]), &st), 0);
 		assert_int_equal(st.st_mode & 07777, 0700);
@@ -461,7 +474,8 @@ static void test_stale(void **state)
 	/* Same size, same times. */
 	fill("t-root");
 	assert_int_equal(stat(scratch("shipped/t-base.yaml"), &st), 0);
-	scratch_file("shipped/t-base.yaml", "version: 1\nfilesystem:\n  read: [/usr, /opt]\n", 0644);
+	scratch_file("shipped/t-base.yaml", "version: 1\nfilesystem:\n  read: [/usr, /opt]\n",
+		     0644);
 	times[0] = st.st_atim;
 	times[1] = st.st_mtim;
 	utimensat(AT_FDCWD, scratch("shipped/t-base.yaml"), times, 0);
@@ -539,7 +553,8 @@ static void test_never_cached(void **state)
 	(void)state;
 	need_keyring();
 	CLEANUP(arena_free) struct arena arena = {0};
-	static const char *const names[] = {"-", "fd:3", "/dev/fd/3", "/proc/self/fd/3", "/dev/stdin"};
+	static const char *const names[] = {"-", "fd:3", "/dev/fd/3", "/proc/self/fd/3",
+					    "/dev/stdin"};
 	struct policy p;
 
 	policy_init(&p, &arena);
@@ -597,7 +612,8 @@ static void test_concurrent_writers(void **state)
 
 static void set_key(const uint8_t key[CACHE_KEY_SIZE])
 {
-	assert_true(SYS(add_key, "user", "sandlock:policy-cache", key, CACHE_KEY_SIZE, KEY_SPEC_USER_KEYRING) > 0);
+	assert_true(SYS(add_key, "user", "sandlock:policy-cache", key, CACHE_KEY_SIZE,
+			KEY_SPEC_USER_KEYRING) > 0);
 }
 
 static void test_key_rotated(void **state)
@@ -649,7 +665,8 @@ static void test_filters(void **state)
 
 static void age(const char *path, time_t seconds)
 {
-	struct timespec times[2] = {{.tv_sec = time(NULL) - seconds}, {.tv_sec = time(NULL) - seconds}};
+	struct timespec times[2] = {{.tv_sec = time(NULL) - seconds},
+				    {.tv_sec = time(NULL) - seconds}};
 
 	assert_int_equal(utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW), 0);
 }
@@ -734,11 +751,21 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_cold_is_warm),   TEST(test_warnings),	   TEST(test_every_bit_and_length),
-		TEST(test_foreign),	   TEST(test_swapped),	   TEST(test_kinds_of_file),
-		TEST(test_directories),	   TEST(test_default_place), TEST(test_stale),
-		TEST(test_links),	   TEST(test_never_cached), TEST(test_concurrent_writers),
-		TEST(test_key_rotated),	   TEST(test_filters),	   TEST(test_collect),
+		TEST(test_cold_is_warm),
+		TEST(test_warnings),
+		TEST(test_every_bit_and_length),
+		TEST(test_foreign),
+		TEST(test_swapped),
+		TEST(test_kinds_of_file),
+		TEST(test_directories),
+		TEST(test_default_place),
+		TEST(test_stale),
+		TEST(test_links),
+		TEST(test_never_cached),
+		TEST(test_concurrent_writers),
+		TEST(test_key_rotated),
+		TEST(test_filters),
+		TEST(test_collect),
 		TEST(test_list_and_clear),
 	};
 

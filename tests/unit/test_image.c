@@ -34,7 +34,8 @@ static void *small_image(size_t *size)
 
 	image_begin(w, &arena);
 	assert_int_equal(image_add_text(w, NULL), 0);
-	uint32_t a = image_add_text(w, "alpha"), b = image_add_text(w, "beta"), e = image_add_text(w, "");
+	uint32_t a = image_add_text(w, "alpha"), b = image_add_text(w, "beta"),
+		 e = image_add_text(w, "");
 	assert_int_equal(image_add_text(w, "alpha"), a);
 	assert_true(a != b && e && e != a);
 	image_add(w, IMAGE_ARGV, numbers, 3, sizeof *numbers);
@@ -168,13 +169,13 @@ static void test_hostile_sections(void **state)
 		{{IMAGE_ARGV, 0, 304, 12, 3, 4}, true},
 		{{IMAGE_ARGV, 0, 304, 12, 3, 8}, false},
 		{{IMAGE_ARGV, 0, 304, 12, 0x40000003, 4}, false},
-		{{IMAGE_ARGV, 0, 0, 12, 3, 4}, false},		 /* over the header */
-		{{IMAGE_ARGV, 0, 256, 12, 3, 4}, false},	 /* over the table */
-		{{IMAGE_ARGV, 0, 308, 8, 2, 4}, false},		 /* not aligned */
+		{{IMAGE_ARGV, 0, 0, 12, 3, 4}, false},	 /* over the header */
+		{{IMAGE_ARGV, 0, 256, 12, 3, 4}, false}, /* over the table */
+		{{IMAGE_ARGV, 0, 308, 8, 2, 4}, false},	 /* not aligned */
 		{{IMAGE_ARGV, 0, 304, 0x7ffffffc, 0x1fffffff, 4}, false},
 		{{IMAGE_ARGV, 0, 0xfffffff8, 12, 3, 4}, false},
-		{{IMAGE_STRINGS, 0, 304, 12, 12, 1}, false},	 /* twice */
-		{{60, 0, 1, 2, 3, 4}, true},			 /* unknown, not critical */
+		{{IMAGE_STRINGS, 0, 304, 12, 12, 1}, false}, /* twice */
+		{{60, 0, 1, 2, 3, 4}, true},		     /* unknown, not critical */
 		{{60, IMAGE_CRITICAL, 1, 2, 3, 4}, false},
 		{{0xffffffff, 0, 1, 2, 3, 4}, true},
 		{{0xffffffff, IMAGE_CRITICAL, 1, 2, 3, 4}, false},
@@ -199,7 +200,8 @@ static void test_hostile_sections(void **state)
 		unsigned char *copy = exact_copy(bytes, size);
 
 		assert_int_equal(image_open(bytes, size, &image), 0);
-		copy[image.strings - (const char *)bytes + (last ? image.strings_size - 1 : 0)] = 'x';
+		copy[image.strings - (const char *)bytes + (last ? image.strings_size - 1 : 0)] =
+			'x';
 		assert_int_not_equal(image_open(copy, size, &image), 0);
 		free(copy);
 	}
@@ -296,7 +298,8 @@ static const char *sample(enum option_id id)
 	case KIND_ENV:
 		return "KEY=VALUE";
 	case KIND_NAMES:
-		return o->words ? arena_strndup(&arena, o->words, strcspn(o->words, "|")) : "mincore";
+		return o->words ? arena_strndup(&arena, o->words, strcspn(o->words, "|"))
+				: "mincore";
 	case KIND_MOUNT:
 		return id == OPT_volume ? "/out:/in:ro" : "/in:/out:ro";
 	case KIND_TMPFS:
@@ -324,7 +327,8 @@ static void make_policy(struct policy *p)
 	add(p, OPT_gpu, "all", 0);
 	p->dependencies = arena_array(&arena, 2, sizeof *p->dependencies);
 	p->dependency_count = 2;
-	p->dependencies[0] = (struct dependency){.path = "/etc/p.yaml", .lookup = "/etc/q.yaml", .size = 5, .hash = {1, 2}};
+	p->dependencies[0] = (struct dependency){
+		.path = "/etc/p.yaml", .lookup = "/etc/q.yaml", .size = 5, .hash = {1, 2}};
 	p->dependencies[1] = (struct dependency){.path = "/nowhere", .missing = true};
 }
 

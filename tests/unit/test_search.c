@@ -159,12 +159,14 @@ static void test_order(void **state)
 static void test_names(void **state)
 {
 	(void)state;
-	static const char *const bad[] = {"", ".", "..", ".x", "-x", "a..b", "a b", "a\nb", "user:", "user:..x",
-					  ":x", "a:b:c", "\xc3\xa9", "$x"};
+	static const char *const bad[] = {"",	  ".",	   "..",       ".x",	"-x",
+					  "a..b", "a b",   "a\nb",     "user:", "user:..x",
+					  ":x",	  "a:b:c", "\xc3\xa9", "$x"};
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		refuses(bad[i], "is not a name");
-	refuses("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "is not a name");
+	refuses("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		"is not a name");
 	scratch_file("shipped/t-python.yaml", "p", 0644);
 	refuses("t-pyhton", "did you mean \"t-python\"?");
 	/* A name is never looked for in the current directory. */
@@ -362,8 +364,10 @@ static void test_dependencies(void **state)
 	scratch_file("shipped/t-d.yml", "x", 0644);
 	try_open(&o, "t-d", NULL);
 	assert_true(o.ok);
-	assert_true(dependency(&o.policy, scratch("home/.config/sandlock/policies/t-d.yaml"))->missing);
-	assert_true(dependency(&o.policy, scratch("home/.config/sandlock/policies/t-d.toml"))->missing);
+	assert_true(
+		dependency(&o.policy, scratch("home/.config/sandlock/policies/t-d.yaml"))->missing);
+	assert_true(
+		dependency(&o.policy, scratch("home/.config/sandlock/policies/t-d.toml"))->missing);
 	/* Of a directory that is missing only itself is remembered. */
 	assert_true(dependency(&o.policy, scratch("home/.config/sandlock/profiles"))->missing);
 	assert_true(dependency(&o.policy, scratch("shipped/t-d.yaml"))->missing);
@@ -380,7 +384,8 @@ static void test_dependencies(void **state)
 	forget(&o);
 }
 
-static const struct policy_entry *entry(const struct policy_entry *list, size_t count, const char *name, size_t nth)
+static const struct policy_entry *entry(const struct policy_entry *list, size_t count,
+					const char *name, size_t nth)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(list[i].name, name) == 0 && nth-- == 0)
@@ -395,12 +400,15 @@ static void test_enumerate(void **state)
 	CLEANUP(arena_free) struct arena arena = {0};
 	size_t count;
 
-	scratch_file("shipped/t-e.yaml", "version: 1\ndescription: \"for: tests\" # x\nlocked: true\n", 0644);
+	scratch_file("shipped/t-e.yaml",
+		     "version: 1\ndescription: \"for: tests\" # x\nlocked: true\n", 0644);
 	scratch_file("shipped/.hidden.yaml", "", 0644);
 	scratch_file("shipped/README", "", 0644);
 	scratch_dir("shipped/t-dir.yaml", 0755);
-	scratch_file("home/.config/sandlock/policies/t-e.yml", "description: mine  # comment\n", 0644);
-	scratch_file("home/.config/sandlock/policies/t-e.yaml", "description: first\nlocked: false", 0644);
+	scratch_file("home/.config/sandlock/policies/t-e.yml", "description: mine  # comment\n",
+		     0644);
+	scratch_file("home/.config/sandlock/policies/t-e.yaml", "description: first\nlocked: false",
+		     0644);
 	scratch_file("home/.config/sandlock/profiles/t-t.toml", "description: x", 0644);
 	scratch_file("home/.config/sandlock/profiles/t-u.yaml", "description: secret", 0666);
 	const struct policy_entry *list = policy_enumerate(&around, &arena, &count);
@@ -446,9 +454,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_order),	 TEST(test_names),	 TEST(test_paths), TEST(test_size),
-		TEST(test_modes),	 TEST(test_owners),	 TEST(test_descriptors),
-		TEST(test_dependencies), TEST(test_enumerate), TEST(test_delete),
+		TEST(test_order),	TEST(test_names),	 TEST(test_paths),
+		TEST(test_size),	TEST(test_modes),	 TEST(test_owners),
+		TEST(test_descriptors), TEST(test_dependencies), TEST(test_enumerate),
+		TEST(test_delete),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,13 +72,14 @@ static void expect_errors(const struct bad *rows, size_t count)
 		load(&l, rows[i].text);
 		error_format(&l.err, &text);
 		if (l.ok || !strstr(str_text(&text), rows[i].expected))
-			fail_msg("row %zu: expected \"%s\" for\n%s\ngot\n%s", i, rows[i].expected, rows[i].text,
-				 str_text(&text));
+			fail_msg("row %zu: expected \"%s\" for\n%s\ngot\n%s", i, rows[i].expected,
+				 rows[i].text, str_text(&text));
 		if (rows[i].line) {
 			assert_string_equal(l.err.list[0].origin.file, "/p/x.toml");
-			if (l.err.list[0].origin.line != rows[i].line || l.err.list[0].origin.col != rows[i].col)
-				fail_msg("row %zu: expected %u:%u, got\n%s", i, rows[i].line, rows[i].col,
-					 str_text(&text));
+			if (l.err.list[0].origin.line != rows[i].line ||
+			    l.err.list[0].origin.col != rows[i].col)
+				fail_msg("row %zu: expected %u:%u, got\n%s", i, rows[i].line,
+					 rows[i].col, str_text(&text));
 		}
 		unload(&l);
 	}
@@ -89,17 +90,18 @@ static void test_every_key(void **state)
 	(void)state;
 	struct loaded l;
 
-	load(&l, "# a comment\n"
-		 "[config]\r\n"
-		 "http_ca = \"/ca.pem\"\nhttp_key = '/ca.key'\nhttp_inject_ca = [ \"/a\", '/b', ]\n"
-		 "http_ca_out = \"/out\"\nfs_storage = \"/s\"\nworkdir = \"/w\"\n"
-		 "[determinism]\nrandom_seed = 0x2A\ntime_start = \"2026-01-01T00:00:00Z\"\n"
-		 "deterministic_dirs = true\nno_randomize_memory = true\n"
-		 "[program]\nexec = \"/usr/bin/make\"\nargs = [\"-j4\", \"all\"]\n"
-		 "env = { CC = \"gcc\", \"LANG\" = 'C' }\ncwd = \"/\"\nuid = 1_000\ngid = 0b101\n"
-		 "clean_env = true\nno_coredump = true\nno_huge_pages = false\n"
-		 "[filesystem]\nread = [\n \"/usr\", # one\n \"/lib\"\n\n]\nwrite = [\"${HOME}/x\", \"rel\"]\n"
-		 "deny = []\nchroot_ = 1\n");
+	load(&l,
+	     "# a comment\n"
+	     "[config]\r\n"
+	     "http_ca = \"/ca.pem\"\nhttp_key = '/ca.key'\nhttp_inject_ca = [ \"/a\", '/b', ]\n"
+	     "http_ca_out = \"/out\"\nfs_storage = \"/s\"\nworkdir = \"/w\"\n"
+	     "[determinism]\nrandom_seed = 0x2A\ntime_start = \"2026-01-01T00:00:00Z\"\n"
+	     "deterministic_dirs = true\nno_randomize_memory = true\n"
+	     "[program]\nexec = \"/usr/bin/make\"\nargs = [\"-j4\", \"all\"]\n"
+	     "env = { CC = \"gcc\", \"LANG\" = 'C' }\ncwd = \"/\"\nuid = 1_000\ngid = 0b101\n"
+	     "clean_env = true\nno_coredump = true\nno_huge_pages = false\n"
+	     "[filesystem]\nread = [\n \"/usr\", # one\n \"/lib\"\n\n]\nwrite = [\"${HOME}/x\", \"rel\"]\n"
+	     "deny = []\nchroot_ = 1\n");
 	assert_false(l.ok); /* chroot_ */
 	assert_int_equal(l.err.errors, 1);
 	assert_int_equal(l.policy.values[OPT_random_seed].items[0].num, 42);
@@ -116,15 +118,16 @@ static void test_every_key(void **state)
 	assert_string_equal(text_of(&l, OPT_args, 0), "-j4");
 	unload(&l);
 
-	load(&l, "filesystem.mount = [\"/v:/h:ro\", \"/w:/a:b\"]\nfilesystem.on_exit = \"defer\"\n"
-		 "filesystem.on_error = 'keep'\n"
-		 "[network]\nallow_bind = [8080, \"9000-9005\", \"80,443\"]\ndeny_bind = [22]\n"
-		 "allow = [\"example.com:443\"]\ndeny = [\"10.0.0.0/8\"]\nport_remap = true\n"
-		 "[http]\nports = [80]\nallow = [\"GET a/b\"]\ndeny = [\"* */x\"]\n"
-		 "[syscalls]\nextra_allow = [\"sysv_ipc\"]\nextra_deny = [\"mincore\"]\n"
-		 "[limits]\nmemory = \"512M\"\ndisk = \"1g\"\nprocesses = 64\nopen_files = +256\nnum_cpus = 2\n"
-		 "cpu = 50\ngpu_devices = []\ncpu_cores = [0, 1]\n"
-		 "[program.env]\nA = \"1\"\n\"B.C\" = \"2\"\n");
+	load(&l,
+	     "filesystem.mount = [\"/v:/h:ro\", \"/w:/a:b\"]\nfilesystem.on_exit = \"defer\"\n"
+	     "filesystem.on_error = 'keep'\n"
+	     "[network]\nallow_bind = [8080, \"9000-9005\", \"80,443\"]\ndeny_bind = [22]\n"
+	     "allow = [\"example.com:443\"]\ndeny = [\"10.0.0.0/8\"]\nport_remap = true\n"
+	     "[http]\nports = [80]\nallow = [\"GET a/b\"]\ndeny = [\"* */x\"]\n"
+	     "[syscalls]\nextra_allow = [\"sysv_ipc\"]\nextra_deny = [\"mincore\"]\n"
+	     "[limits]\nmemory = \"512M\"\ndisk = \"1g\"\nprocesses = 64\nopen_files = +256\nnum_cpus = 2\n"
+	     "cpu = 50\ngpu_devices = []\ncpu_cores = [0, 1]\n"
+	     "[program.env]\nA = \"1\"\n\"B.C\" = \"2\"\n");
 	if (!l.ok) {
 		auto_str text = {0};
 		error_format(&l.err, &text);
@@ -148,7 +151,8 @@ static void test_strings(void **state)
 	static const struct {
 		const char *toml, *expected;
 	} rows[] = {
-		{"\"a\\tb\\n\\\"\\\\\\u00e9\\U0001F600\\b\\f\\r\"", "a\tb\n\"\\\xc3\xa9\xf0\x9f\x98\x80\b\f\r"},
+		{"\"a\\tb\\n\\\"\\\\\\u00e9\\U0001F600\\b\\f\\r\"",
+		 "a\tb\n\"\\\xc3\xa9\xf0\x9f\x98\x80\b\f\r"},
 		{"'a\\tb'", "a\\tb"},
 		{"\"\"\"\nx\ny\"\"\"", "x\ny"},
 		{"\"\"\"a \\\n   \r\n  b\"\"\"", "a b"},
@@ -175,12 +179,14 @@ static void test_syntax_errors(void **state)
 	(void)state;
 	static const struct bad rows[] = {
 		{"[filesystem\n", 1, 12, "TOML parse error"},
-		{"[filesystem]\nread = [\"/a\" \"/b\"]\n", 2, 14, "TOML parse error: expected `,` or `]`"},
+		{"[filesystem]\nread = [\"/a\" \"/b\"]\n", 2, 14,
+		 "TOML parse error: expected `,` or `]`"},
 		{"[filesystem]\nread = [\"/a\n", 2, 12, "TOML parse error: unterminated string"},
 		{"[filesystem]\nread = \n", 2, 8, "TOML parse error: expected a value"},
 		{"[filesystem]\nread = usr\n", 2, 8, "TOML parse error: expected a value"},
 		{"[filesystem]\nread []\n", 2, 6, "TOML parse error: expected `.` or `=`"},
-		{"[filesystem]\n[filesystem]\n", 2, 2, "TOML parse error: duplicate key `filesystem`"},
+		{"[filesystem]\n[filesystem]\n", 2, 2,
+		 "TOML parse error: duplicate key `filesystem`"},
 		{"[limits]\ncpu = 1\ncpu = 2\n", 3, 1, "TOML parse error: duplicate key `cpu`"},
 		{"[limits]\ncpu = 007\n", 2, 7, "TOML parse error: invalid value"},
 		{"[limits]\ncpu = 1__0\n", 2, 7, "TOML parse error: invalid value"},
@@ -193,7 +199,8 @@ static void test_syntax_errors(void **state)
 		{"[limits]\nmemory = \"a\x01\"\n", 2, 12, "control character"},
 		{"program.env = {A = \"1\"}\nprogram.env.B = \"2\"\n", 2, 0, "duplicate key `env`"},
 		{"[program]\nenv = {A = \"1\",}\n", 2, 16, "expected a key"},
-		{"[program.env]\nA = \"x\"\n[program]\nenv.B = \"y\"\n", 4, 1, "duplicate key `env`"},
+		{"[program.env]\nA = \"x\"\n[program]\nenv.B = \"y\"\n", 4, 1,
+		 "duplicate key `env`"},
 		{"=1\n", 1, 1, "expected a key"},
 		{"\xff\n", 1, 1, "UTF-8"},
 		{"[program]\nargs = [[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]\n", 2, 0, "deep"},
@@ -219,8 +226,10 @@ static void test_schema_errors(void **state)
 		{"[filesystem]\nraed = []\n", 2, 1, "unknown field `raed`"},
 		{"[filesystem]\nisolation = \"none\"\n", 2, 1, "unknown field `isolation`"},
 		{"[program]\nno_supervisor = true\n", 2, 1, "unknown field `no_supervisor`"},
-		{"[[filesystem]]\n", 1, 3, "filesystem: TOML parse error: invalid type: sequence, expected a map"},
-		{"[limits]\nmemory = 512\n", 2, 10, "limits.memory: TOML parse error: invalid type: integer `512`, expected a string"},
+		{"[[filesystem]]\n", 1, 3,
+		 "filesystem: TOML parse error: invalid type: sequence, expected a map"},
+		{"[limits]\nmemory = 512\n", 2, 10,
+		 "limits.memory: TOML parse error: invalid type: integer `512`, expected a string"},
 		{"[limits]\ncpu = 1.5\n", 2, 7, "invalid type: floating point `1.5`"},
 		{"[limits]\ncpu = 256\n", 2, 7, "invalid value: integer `256`, expected u8"},
 		{"[limits]\ncpu = 101\n", 2, 7, "100"},
@@ -230,31 +239,37 @@ static void test_schema_errors(void **state)
 		{"[limits]\nmemory = \"1T\"\n", 2, 10, "invalid size"},
 		{"[limits]\nmemory = \"\"\n", 2, 10, "invalid size"},
 		{"[limits]\nmemory = \"99999999999999999999G\"\n", 2, 10, "too large"},
-		{"[program]\nclean_env = \"yes\"\n", 2, 13, "program.clean_env: TOML parse error: invalid type: string \"yes\", expected a boolean"},
+		{"[program]\nclean_env = \"yes\"\n", 2, 13,
+		 "program.clean_env: TOML parse error: invalid type: string \"yes\", expected a boolean"},
 		{"[program]\nuid = 1000\n", 2, 7, "program.uid and program.gid must both be set"},
 		{"[program]\ngid = 1000\n", 2, 7, "program.uid and program.gid must both be set"},
 		{"[program]\nenv = {A = 1}\n", 2, 12, "program.env.A"},
 		{"[program]\nenv = {\"A=B\" = \"1\"}\n", 2, 8, "invalid variable name"},
 		{"[program]\nargs = \"x\"\n", 2, 8, "expected a sequence"},
-		{"[determinism]\ntime_start = 2026-01-01T00:00:00Z\n", 2, 14, "invalid type: datetime `2026-01-01T00:00:00Z`"},
-		{"[determinism]\ntime_start = 2026-01-01 00:00:00\n", 2, 14, "invalid type: datetime `2026-01-01 00:00:00`"},
+		{"[determinism]\ntime_start = 2026-01-01T00:00:00Z\n", 2, 14,
+		 "invalid type: datetime `2026-01-01T00:00:00Z`"},
+		{"[determinism]\ntime_start = 2026-01-01 00:00:00\n", 2, 14,
+		 "invalid type: datetime `2026-01-01 00:00:00`"},
 		{"[determinism]\ntime_start = \"@5\"\n", 2, 14, "[determinism].time_start"},
 		{"[determinism]\ntime_start = \"2026-01-01\"\n", 2, 14, "[determinism].time_start"},
 		{"[network]\nallow_bind = [65536]\n", 2, 15, "expected u16"},
 		{"[network]\ndeny_bind = [\"*\"]\n", 2, 14, "wildcard"},
 		{"[filesystem]\non_exit = \"x\"\n", 2, 11,
 		 "[filesystem].on_exit: invalid branch action \"x\"; expected \"commit\" | \"abort\" | \"keep\" | \"defer\""},
-		{"[filesystem]\nread = [\"~/x\"]\n", 2, 9, "tilde is not expanded in profiles; write ${HOME} instead"},
+		{"[filesystem]\nread = [\"~/x\"]\n", 2, 9,
+		 "tilde is not expanded in profiles; write ${HOME} instead"},
 		{"[filesystem]\nread = [\"~/x\"]\n", 2, 9, "[filesystem].read: "},
 		{"[filesystem]\nread = [\"${HOME\"]\n", 2, 9, "unterminated ${"},
 		{"[filesystem]\nread = [\"${1x}\"]\n", 2, 9, "malformed variable name"},
 		{"[filesystem]\nread = [\"${}\"]\n", 2, 9, "malformed variable name"},
 		{"[filesystem]\nread = [\"${home}\"]\n", 2, 9,
 		 "unknown variable ${home}; did you mean ${HOME}?; supported: ${HOME}"},
-		{"[filesystem]\nread = [\"$HOME\"]\n", 2, 9, "bare $ is not a variable; write ${HOME} for a variable"},
+		{"[filesystem]\nread = [\"$HOME\"]\n", 2, 9,
+		 "bare $ is not a variable; write ${HOME} for a variable"},
 		{"[filesystem]\nread = [\"/a$\"]\n", 2, 9,
 		 "bare $ is not allowed; a literal $ cannot appear in a profile path"},
-		{"[filesystem]\nchroot = \"/r\"\nread = [\"${HOME}\"]\n", 3, 9, "[filesystem].read: "},
+		{"[filesystem]\nchroot = \"/r\"\nread = [\"${HOME}\"]\n", 3, 9,
+		 "[filesystem].read: "},
 		{"[filesystem]\nread = [\"${HOME}\"]\nchroot = \"/r\"\n", 2, 9, "chroot"},
 	};
 
@@ -297,7 +312,8 @@ static void test_bombs(void **state)
 	(void)state;
 	const size_t size = 1024 * 1024;
 	char *text = malloc(size);
-	static const char *const patterns[] = {"[", "a.", "\"", "[[", "a=[", "{", "a={b.", "#", "'", "x=1\n", "[a.a.a]\n", "=", "1,"};
+	static const char *const patterns[] = {"[", "a.", "\"",	   "[[",	"a=[", "{", "a={b.",
+					       "#", "'",  "x=1\n", "[a.a.a]\n", "=",   "1,"};
 	struct loaded l;
 
 	for (size_t i = 0; i < ARRAY_LEN(patterns); i++) {
@@ -315,15 +331,17 @@ static void test_bombs(void **state)
 static void test_prefixes(void **state)
 {
 	(void)state;
-	static const char text[] = "[program]\nenv = {A = \"1\", b.c = '''x'''}\nargs = [\"\"\"a\\\n b\"\"\", 'c']\n"
-				   "[limits]\ncpu = 0x10 # c\n[[x.y]]\nd = 2026-01-01 10:00:00.5Z\n";
+	static const char text[] =
+		"[program]\nenv = {A = \"1\", b.c = '''x'''}\nargs = [\"\"\"a\\\n b\"\"\", 'c']\n"
+		"[limits]\ncpu = 0x10 # c\n[[x.y]]\nd = 2026-01-01 10:00:00.5Z\n";
 
 	for (size_t n = 0; n < sizeof text; n++) {
 		struct loaded l;
 
 		load_bytes(&l, text, n);
 		for (size_t i = 0; i < l.err.count; i++)
-			assert_true(l.err.list[i].origin.line >= 1 && l.err.list[i].origin.col >= 1);
+			assert_true(l.err.list[i].origin.line >= 1 &&
+				    l.err.list[i].origin.col >= 1);
 		unload(&l);
 	}
 }
@@ -331,10 +349,14 @@ static void test_prefixes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_key),	       cmocka_unit_test(test_strings),
-		cmocka_unit_test(test_syntax_errors),	       cmocka_unit_test(test_schema_errors),
-		cmocka_unit_test(test_all_errors_are_reported), cmocka_unit_test(test_home),
-		cmocka_unit_test(test_bombs),		       cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_every_key),
+		cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_syntax_errors),
+		cmocka_unit_test(test_schema_errors),
+		cmocka_unit_test(test_all_errors_are_reported),
+		cmocka_unit_test(test_home),
+		cmocka_unit_test(test_bombs),
+		cmocka_unit_test(test_prefixes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
