@@ -185,6 +185,7 @@ static const struct cli_flag *find_flag(const char *arg, const struct cli_flag *
 int cli_flags(struct cli *cli, int *argc, char **argv, const struct cli_flag *flags, size_t count,
 	      char ***rest)
 {
+	const struct command *command = cli->command;
 	bool help = false;
 	const char *help_word = NULL;
 	const struct cli_flag common[] = {
@@ -237,8 +238,8 @@ int cli_flags(struct cli *cli, int *argc, char **argv, const struct cli_flag *fl
 	if (help) {
 		auto_str out = {0};
 
-		cli_help(cli->command ? cli->command->name : NULL,
-			 help_word && strcmp(help_word, "all") == 0, &out);
+		cli_help(command ? command->name : NULL, help_word && strcmp(help_word, "all") == 0,
+			 &out);
 		return cli_print(&out);
 	}
 	/* With `rest` the words after "--" stay where they are: the operands never reach them. */

@@ -31,12 +31,12 @@ struct cli {
 struct command {
 	/* Arrays where a pointer would do: each pointer in a table costs the static program 24 bytes more. */
 	char name[12];
-	char alias[8]; /* or "" */
+	char alias[8];	/* or "" */
+	unsigned modes; /* enum option_mode: which policy options it takes; 0 = none */
 	/* argv[0] is the subcommand's name; NULL-terminated. Returns the exit status. NULL: not in this version. */
 	int (*main)(struct cli *cli, int argc, char **argv);
 	const char *help;  /* one line; NULL = hidden */
 	const char *usage; /* the rest of the usage line, then lines on its options; or NULL */
-	unsigned modes;	   /* enum option_mode: which policy options it takes; 0 = none */
 };
 extern const struct command commands[];
 extern const size_t command_count;

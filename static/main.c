@@ -14,17 +14,16 @@
 #include <unistd.h>
 
 const struct command commands[] = {
-	{"run", "", run_main, "run a command in a sandbox", "[OPTION]... -- COMMAND [ARG]...",
-	 IN_SUPERVISED | IN_KERNEL},
-	{"confine", "", confine_main, "confine by the kernel alone and become the command",
-	 "[OPTION]... -- COMMAND [ARG]...", IN_CONFINE},
-	{"preload", "", preload_main, "run a command that confines itself while it starts",
-	 "[OPTION]... -- COMMAND [ARG]...", IN_CONFINE},
-	{"check", "", check_main, "what this machine can enforce",
+	{"run", "", IN_SUPERVISED | IN_KERNEL, run_main, "run a command in a sandbox",
+	 "[OPTION]... -- COMMAND [ARG]..."},
+	{"confine", "", IN_CONFINE, confine_main,
+	 "confine by the kernel alone and become the command", "[OPTION]... -- COMMAND [ARG]..."},
+	{"preload", "", IN_CONFINE, preload_main,
+	 "run a command that confines itself while it starts", "[OPTION]... -- COMMAND [ARG]..."},
+	{"check", "", 0, check_main, "what this machine can enforce",
 	 "[-p NAME]\n"
-	 "  -p, --policy NAME          answer for one policy: which mechanism enforces what\n",
-	 0},
-	{"policy", "profile", policy_main, "list, show, check and compile policies",
+	 "  -p, --policy NAME          answer for one policy: which mechanism enforces what\n"},
+	{"policy", "profile", 0, policy_main, "list, show, check and compile policies",
 	 "VERB [ARG]...\n"
 	 "  list                       what can be named with -p, and where it comes from\n"
 	 "  show NAME [-- OPTION...]   the resolved policy: --origin, --raw, --yaml, --toml\n"
@@ -34,27 +33,26 @@ const struct command commands[] = {
 	 "  cache path|list|verify|clear\n"
 	 "  import FILE.toml           the YAML form on standard output\n"
 	 "  export NAME                the TOML form on standard output\n"
-	 "  delete NAME [--yes]        remove a policy of your own\n",
-	 0},
-	{"completion", "", completion_main, "print a completion script", "bash|zsh|fish", 0},
-	{"man", "", man_main, "print a manual page", "[1|5]", 0},
-	{"help", "", help_main, "help on a command", "[COMMAND]", 0},
-	{"version", "", version_main, "name, version and build", NULL, 0},
-	{"ps", "list", NULL, "list running sandboxes", NULL, 0},
-	{"inspect", "", NULL, "show the policy of a running sandbox", NULL, 0},
-	{"kill", "", NULL, "end a running sandbox", NULL, 0},
-	{"pause", "", NULL, "stop a running sandbox", NULL, 0},
-	{"resume", "", NULL, "continue a paused sandbox", NULL, 0},
-	{"wait", "", NULL, "wait for a sandbox to end", NULL, 0},
-	{"logs", "", NULL, "show the output of a detached sandbox", NULL, 0},
-	{"stats", "", NULL, "show what a sandbox uses", NULL, 0},
-	{"exec", "", NULL, "run one more command in a sandbox", NULL, 0},
-	{"learn", "", NULL, "watch a command and write a policy", NULL, 0},
-	{"explain", "", NULL, "show the last denials", NULL, 0},
-	{"branch", "", NULL, "commit or abort a kept branch", NULL, 0},
-	{"volume", "", NULL, "manage named volumes", NULL, 0},
-	{"msb", "", NULL, "speak microsandbox's dialect", NULL, 0},
-	{"__supervise", "", supervise_main, NULL, NULL, 0},
+	 "  delete NAME [--yes]        remove a policy of your own\n"},
+	{"completion", "", 0, completion_main, "print a completion script", "bash|zsh|fish"},
+	{"man", "", 0, man_main, "print a manual page", "[1|5]"},
+	{"help", "", 0, help_main, "help on a command", "[COMMAND]"},
+	{"version", "", 0, version_main, "name, version and build", NULL},
+	{"ps", "list", 0, NULL, "list running sandboxes", NULL},
+	{"inspect", "", 0, NULL, "show the policy of a running sandbox", NULL},
+	{"kill", "", 0, NULL, "end a running sandbox", NULL},
+	{"pause", "", 0, NULL, "stop a running sandbox", NULL},
+	{"resume", "", 0, NULL, "continue a paused sandbox", NULL},
+	{"wait", "", 0, NULL, "wait for a sandbox to end", NULL},
+	{"logs", "", 0, NULL, "show the output of a detached sandbox", NULL},
+	{"stats", "", 0, NULL, "show what a sandbox uses", NULL},
+	{"exec", "", 0, NULL, "run one more command in a sandbox", NULL},
+	{"learn", "", 0, NULL, "watch a command and write a policy", NULL},
+	{"explain", "", 0, NULL, "show the last denials", NULL},
+	{"branch", "", 0, NULL, "commit or abort a kept branch", NULL},
+	{"volume", "", 0, NULL, "manage named volumes", NULL},
+	{"msb", "", 0, NULL, "speak microsandbox's dialect", NULL},
+	{"__supervise", "", 0, supervise_main, NULL, NULL},
 };
 const size_t command_count = ARRAY_LEN(commands);
 

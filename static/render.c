@@ -24,13 +24,13 @@ static bool section_used(const struct policy *policy, const char *section)
 	return false;
 }
 
-/* An element as the text that files hold. *key is set for maps: the part before the first '='. */
+/* An element as the text that files hold. *key is for maps: the part before the first '=', else "". */
 static const char *element(const struct item *item, enum option_id id, const char **key,
 			   struct arena *arena)
 {
 	auto_str text = {0};
 
-	*key = NULL;
+	*key = "";
 	if (options[id].kind == KIND_BOOL)
 		return item->num ? "true" : "false";
 	item_render(item, id, &text);
@@ -244,7 +244,7 @@ static bool toml_option(const struct policy *policy, enum option_id id, bool ori
 		ok &= is_text(&v->items[i], id, text, err);
 		if (list)
 			str_add(out, "  ");
-		add_toml(out, id, text);
+		add_toml(out, id, text ? text : "");
 		if (list)
 			str_add_char(out, ',');
 		add_origin(out, origins, v->items[i].origin, err);
@@ -318,7 +318,7 @@ static void json_element(const struct policy *policy, enum option_id id, const s
 	const char *key;
 	const char *text = element(item, id, &key, policy->arena);
 
-	if (key)
+	if (key[0])
 		name = key;
 	if (origins) {
 		json_object(j, name);

@@ -22,10 +22,10 @@ static int nothing(struct cli *cli, int argc, char **argv)
 
 /* In place of main.c's table. */
 const struct command commands[] = {
-	{"run", "", nothing, "run a command", "[OPTION]... -- COMMAND", IN_SUPERVISED | IN_KERNEL},
-	{"policy", "profile", nothing, "policies", "VERB\n  list    all\n", 0},
-	{"ps", "list", NULL, "list sandboxes", NULL, 0},
-	{"__hidden", "", nothing, NULL, NULL, 0},
+	{"run", "", IN_SUPERVISED | IN_KERNEL, nothing, "run a command", "[OPTION]... -- COMMAND"},
+	{"policy", "profile", 0, nothing, "policies", "VERB\n  list    all\n"},
+	{"ps", "list", 0, NULL, "list sandboxes", NULL},
+	{"__hidden", "", 0, nothing, NULL, NULL},
 };
 const size_t command_count = ARRAY_LEN(commands);
 
