@@ -16,7 +16,6 @@
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
-#define XXH_STATIC_LINKING_ONLY /* the state of a streamed hash, on the stack */
 #include <xxhash.h>
 
 /* ---- which entry ---- */
@@ -145,18 +144,22 @@ static bool mac_is_right(const void *data, size_t size, const uint8_t key[CACHE_
 	return difference == 0;
 }
 
-/* Landlock ABI and kernel features are 0 here: options and elements do not depend on them, and the caller's key of a filter
- * contains what it was compiled for. */
-static bool entry_is_ours(const void *data, size_t size, const char *file,
-			  const struct surroundings *s, const uint8_t key[CACHE_KEY_SIZE])
+static bool entry_is_intact(const void *data, size_t size, const char *file,
+			    const uint8_t key[CACHE_KEY_SIZE])
 {
 	const struct image_header *h = data;
 
 	return h->total_size == size && h->header_size == IMAGE_HEADER_SIZE &&
-	       image_verify(data, size) && key_is_name(h, file) &&
-	       h->build_id == cache_build_id() && h->audit_arch == cache_arch() &&
+	       image_verify(data, size) && key_is_name(h, file) && mac_is_right(data, size, key);
+}
+
+/* Landlock ABI and kernel features are 0 here: options and elements do not depend on them, and
+ * the caller's key of a filter contains what it was compiled for. */
+static bool entry_is_mine(const struct image_header *h, const struct surroundings *s)
+{
+	return h->build_id == cache_build_id() && h->audit_arch == cache_arch() &&
 	       h->landlock_abi == 0 && h->kernel_features == 0 && h->flags == 0 &&
-	       h->euid == s->euid && mac_is_right(data, size, key);
+	       h->euid == s->euid;
 }
 
 const void *cache_check(int dir, const char *file, const struct surroundings *s,
@@ -172,7 +175,7 @@ const void *cache_check(int dir, const char *file, const struct surroundings *s,
 	/* Private memory: a mapping could change after it was verified. */
 	size_t size = (size_t)st->st_size;
 	void *data = arena_alloc(arena, size);
-	if (pread(fd, data, size, 0) != (ssize_t)size || !entry_is_ours(data, size, file, s, key) ||
+	if (pread(fd, data, size, 0) != (ssize_t)size || !entry_is_intact(data, size, file, key) ||
 	    image_open(data, size, image))
 		return NULL;
 	if (fd_out)
@@ -191,9 +194,10 @@ static const void *read_entry(int dir, const char *file, const struct surroundin
 
 	const void *data = cache_check(dir, file, s, key, arena, image, fd, st);
 	explicit_bzero(key, sizeof key);
-	if (!data)
-		unlinkat(dir, file, 0);
-	return data;
+	if (data && entry_is_mine(data, s))
+		return data;
+	unlinkat(dir, file, 0);
+	return NULL;
 }
 
 static void write_entry(int dir, const char *file, const void *data, size_t size)
@@ -249,31 +253,26 @@ static bool is_absent(const char *path)
 	return faccessat(AT_FDCWD, path, F_OK, 0) && (errno == ENOENT || errno == ENOTDIR);
 }
 
-/* One small buffer for every file: fresh memory costs more than hashing what is read into it. */
-static bool content_is(int fd, const struct dependency *d)
+/* Most sources fit into a buffer on the stack: fresh memory costs more than hashing what is read into it. */
+static bool content_is(int fd, const struct dependency *d, struct arena *arena)
 {
-	char buffer[16 * 1024];
-	XXH3_state_t state;
-	uint64_t total = 0;
-	ssize_t n;
+	char small[16 * 1024];
+	char *buffer = small;
 
-	XXH3_128bits_reset(&state);
-	while ((n = read(fd, buffer, sizeof buffer)) > 0) {
-		total += (uint64_t)n;
-		if (total > d->size)
-			return false;
-		XXH3_128bits_update(&state, buffer, (size_t)n);
-		/* A short read is the end of a regular file; one more byte would be one more call. */
-		if ((size_t)n < sizeof buffer)
-			break;
-	}
+	if (d->size > POLICY_MAX_SIZE)
+		return false;
+	if (d->size >= sizeof small)
+		buffer = arena_alloc(arena, d->size + 1);
+	/* One more byte: it may have grown since fstat(). */
+	if (pread(fd, buffer, d->size + 1, 0) != (ssize_t)d->size)
+		return false;
 
-	XXH128_hash_t hash = XXH3_128bits_digest(&state);
-	return n >= 0 && total == d->size && hash.low64 == d->hash[0] && hash.high64 == d->hash[1];
+	XXH128_hash_t hash = XXH3_128bits(buffer, d->size);
+	return hash.low64 == d->hash[0] && hash.high64 == d->hash[1];
 }
 
 /* The file is opened as it was when it was compiled: same walk, same rules, same place, same bytes. */
-static bool file_is_same(struct walk *walk, const struct dependency *d,
+static bool file_is_same(struct walk *walk, const struct dependency *d, struct arena *arena,
 			 const struct surroundings *s)
 {
 	struct stat st;
@@ -283,7 +282,7 @@ static bool file_is_same(struct walk *walk, const struct dependency *d,
 
 	auto_fd fd = walk_file(walk, d->lookup, s, &st);
 	return fd >= 0 && !walk->objection && strcmp(walk->path, d->path) == 0 &&
-	       (uint64_t)st.st_size == d->size && content_is(fd, d);
+	       (uint64_t)st.st_size == d->size && content_is(fd, d, arena);
 }
 
 static bool still_holds(const struct policy *policy, const struct surroundings *s)
@@ -295,7 +294,7 @@ static bool still_holds(const struct policy *policy, const struct surroundings *
 		const struct dependency *d = &policy->dependencies[i];
 		bool same = d->path[0] == '$' ? variable_unchanged(d->path, s)
 			    : d->missing      ? is_absent(d->path)
-					      : file_is_same(&walk, d, s);
+					      : file_is_same(&walk, d, policy->arena, s);
 
 		if (!same)
 			return false;

@@ -29,7 +29,7 @@ const char *cache_directory(const struct surroundings *s, struct arena *arena);
 struct cache_entry {
 	const char *file;
 	uint64_t size, created;
-	bool valid; /* unchanged, of this build and user; whether it is stale is not asked */
+	bool valid; /* unchanged and made by this user, by whatever build; stale ones count */
 };
 struct cache_entry *cache_list(const struct surroundings *s, struct arena *arena, size_t *count);
 bool cache_clear(const struct surroundings *s, size_t *removed, struct error *err);

@@ -20,8 +20,8 @@ enum {
 
 /* An O_PATH descriptor of the directory of entries, or -errno. `create` makes what is missing of it. */
 int cache_open_directory(const struct surroundings *s, struct arena *arena, bool create);
-/* The whole entry in `arena` after every check that needs only the entry itself, or NULL. The file stays open as *fd when
- * that is not NULL. */
+/* The whole entry in `arena` when it is unchanged and was made with the key, by whatever build; else
+ * NULL. The file stays open as *fd when that is not NULL. */
 const void *cache_check(int dir, const char *file, const struct surroundings *s,
 			const uint8_t key[CACHE_KEY_SIZE], struct arena *arena, struct image *image,
 			int *fd, struct stat *st);
