@@ -4,8 +4,9 @@
  *
  *   start [-n ROUNDS] [-c CPU] [-b SHELL_COMMAND] [-s] -- BARE... --- SUBJECT... [--- SUBJECT...]
  *
- * -b runs before each timed command, -s runs the bare command once more, unmeasured, before each pair, so that what the last
- * subject leaves to the kernel (namespaces being taken down) does not fall on the bare half. -c keeps everything on one CPU.
+ * -b runs before each timed command. -s runs the bare command a few times unmeasured before each pair: what the last subject
+ * leaves (cold caches, memory and namespaces that the kernel frees later) must not fall on the bare half of the next pair. Their
+ * number is odd: a scheduler may alternate between two CPUs. -c keeps everything on one CPU.
  * Prints one line a pair: subject's index from 1, nanoseconds bare, nanoseconds subject, CPU microseconds of both.
  * A command that fails ends everything: its time would mean nothing.
  */
@@ -22,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_COLUMNS = 32, WARM_UPS = 2 };
+enum { MAX_COLUMNS = 32, WARM_UPS = 2, SETTLING = 5 };
 
 extern char **environ;
 
@@ -132,7 +133,7 @@ int main(int argc, char **argv)
 		for (int i = 1; i < count; i++) {
 			struct timing bare, subject;
 
-			if (settle)
+			for (int k = 0; settle && k < SETTLING; k++)
 				run(columns[0]);
 			if (before[2])
 				run(before);
