@@ -115,7 +115,7 @@ preload_CFLAGS := $(OURS) -O2 -g -ffreestanding -fno-builtin -DSANDLOCK_FREESTAN
 		  -fvisibility=hidden -fno-stack-protector -fno-asynchronous-unwind-tables \
 		  $(if $(X86),-fcf-protection) $(SECTIONS) -isystem build/host/include
 
-LINK_HARDEN := -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id=none
+LINK_HARDEN := -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id=sha1
 
 # ---------------------------------------------------------------- our sources, by variant
 
@@ -385,9 +385,9 @@ man: $(MAN)
 completions: $(COMPLETIONS)
 
 # The page carries the commit's date.
-build/man/%: docs/%.scd build/gen/commit
+build/man/%: docs/%.scd build/gen/commit build/sandlock
 	@mkdir -p $(@D)
-	@scdoc <$< >$@
+	@build/sandlock man --scd <$< | scdoc >$@
 build/completions/%: build/sandlock
 	@mkdir -p $(@D)
 	@build/sandlock completion $* >$@

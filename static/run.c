@@ -134,7 +134,10 @@ static int explain(const struct cli *cli, const struct plan *plan)
 	if (cli->json) {
 		struct json j = {.out = &out};
 
+		json_object(&j, NULL);
+		json_u64(&j, "schema", 1);
 		plan_describe_json(plan, &j);
+		json_end_object(&j);
 		str_add_char(&out, '\n');
 	} else {
 		plan_describe(plan, &out);

@@ -92,6 +92,16 @@ void error_warn(struct error *err, struct origin origin, const char *key, const 
 	va_end(args);
 }
 
+void error_say(struct error *err, const char *fmt, ...)
+{
+	struct diagnostic *d = append(err);
+	va_list args;
+
+	va_start(args, fmt);
+	*d = (struct diagnostic){.severity = SEVERITY_PLAIN, .message = format(err, fmt, args)};
+	va_end(args);
+}
+
 static bool full(const struct error *err)
 {
 	return err->count == 0 || err->dropped;
@@ -173,12 +183,12 @@ static void add_excerpt(struct str *out, const struct diagnostic *d)
 
 void error_format(const struct error *err, struct str *out)
 {
-	static const char *const severity[] = {"error", "warning", "note"};
+	static const char *const severity[] = {"error: ", "warning: ", "note: ", ""};
 
 	for (size_t i = 0; i < err->count; i++) {
 		const struct diagnostic *d = &err->list[i];
 
-		str_printf(out, "sandlock: %s: ", severity[d->severity]);
+		str_printf(out, "sandlock: %s", severity[d->severity]);
 		if (d->id)
 			str_printf(out, "[%s] ", d->id);
 		if (d->origin.file) {

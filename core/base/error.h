@@ -18,7 +18,7 @@ struct origin {
 	uint32_t col;
 };
 
-enum severity { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_NOTE };
+enum severity { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_NOTE, SEVERITY_PLAIN /* "sandlock: text" */ };
 
 /* At most this many errors are collected before "too many errors". */
 enum { ERROR_LIMIT = 20 };
@@ -56,6 +56,8 @@ bool error_add_errno(struct error *err, struct origin origin, const char *key, i
 		     const char *fmt, ...) PRINTF_LIKE(5, 6);
 void error_warn(struct error *err, struct origin origin, const char *key, const char *id,
 		const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* Something to read that is neither: "sandlock: timeout after 5s". */
+void error_say(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* To the newest diagnostic. */
 void error_hint(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void error_note(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -25,7 +25,7 @@ static int fail(struct child_failure *failure, enum child_step step, long result
 {
 	failure->error = (int32_t)-result;
 	failure->index = (int32_t)index;
-	failure->step = step;
+	failure->step = (int32_t)step;
 	return (int)result;
 }
 
@@ -219,6 +219,21 @@ int child_sweep(int first, const int *keep, uint32_t keep_count, bool unshare)
 	return (int)close_from(from, ~0u, flags);
 }
 
+/* What a shell would take for a script: no NUL and no ELF header at its beginning. */
+static bool looks_like_text(const char *path)
+{
+	char start[128];
+	long fd = SYS(openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	long n = fd < 0 ? fd : SYS(read, fd, start, sizeof start);
+
+	if (fd >= 0)
+		SYS(close, fd);
+	for (long i = 0; i < n; i++)
+		if (!start[i])
+			return false;
+	return n >= 0 && !(n >= 4 && start[0] == 0x7f && start[1] == 'E' && start[2] == 'L' && start[3] == 'F');
+}
+
 /* Which of two failed tries tells the user more. */
 static long worse(long known, long next)
 {
@@ -233,7 +248,7 @@ int child_exec(const char *const *candidates, char *const *argv, char *const *en
 	for (; *candidates; candidates++) {
 		long r = SYS(execve, *candidates, argv, envp);
 
-		if (r == -ENOEXEC && shell_argv) {
+		if (r == -ENOEXEC && shell_argv && looks_like_text(*candidates)) {
 			shell_argv[1] = (char *)(uintptr_t)*candidates;
 			r = SYS(execve, shell_argv[0], shell_argv, envp);
 		}

@@ -74,7 +74,11 @@ int launch_explain(int step, int error, int index, const char *place, const char
 		error_add(err, origin, NULL, "%s", step_texts[STEP_NONE]);
 		return STATUS_SANDLOCK;
 	}
-	error_add_errno(err, origin, NULL, error, "%s", step_texts[step]);
+	if (step == STEP_CWD && command)
+		error_add_errno(err, origin, NULL, error, "%s %s", step_texts[step],
+				error_quote(err, command));
+	else
+		error_add_errno(err, origin, NULL, error, "%s", step_texts[step]);
 	if (step == STEP_SECCOMP && error == EBUSY)
 		error_hint(err, "a supervised sandbox cannot run inside another one: use --no-supervisor");
 	if (step == STEP_LANDLOCK && error == E2BIG)

@@ -84,7 +84,8 @@ int launch_in_place(const struct launch *l, struct error *err)
 	}
 	return launch_explain(failure.step, failure.error, failure.index,
 			      confine_place(l->plan, failure.step, failure.index, err),
-			      l->candidates, l->command[0], err);
+			      l->candidates,
+			      failure.step == STEP_CWD ? l->plan->cwd : l->command[0], err);
 }
 
 /* What the supervisor itself needs of the file system, inside the layer it shares with its guests. */

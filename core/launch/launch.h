@@ -37,7 +37,8 @@ int launch_supervised(const struct launch *launch, enum refusal *refused, struct
 /* Text for a failed step of the child: "cannot set RLIMIT_NPROC", "cannot enter the directory ...". */
 struct child_failure;
 
-/* Adds the message for a failed launch and returns the exit status (125, 126, 127). */
+/* Adds the message for a failed launch and returns the exit status (125, 126, 127). `command` is what the step was about: the
+ * program's name, or the directory for STEP_CWD. */
 int launch_explain(int step, int error, int index, const char *place, const char *const *candidates,
 		   const char *command, struct error *err);
 

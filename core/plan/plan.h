@@ -90,7 +90,7 @@ struct plan_rlimit {
 };
 
 enum capability_mode { CAPS_FILES, CAPS_NONE, CAPS_KEEP };
-enum descendants_mode { DESCENDANTS_KILL, DESCENDANTS_WAIT };
+enum descendants_mode { DESCENDANTS_KILL, DESCENDANTS_WAIT, DESCENDANTS_LEAVE };
 
 /* Protection states after looking at the host (confinement 2.7). */
 enum protection_id {

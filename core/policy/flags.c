@@ -79,7 +79,7 @@ static void unknown_flag(struct parser *p, const char *name)
 	near = option_by_flag(dashed) != OPT_COUNT ? dashed : nearest_flag(name);
 	if (near)
 		error_hint(p->err, "did you mean --%s?", near);
-	else if (strlen(name) == 1)
+	else if (strlen(name) == 1 && option_by_letter(*name) != OPT_COUNT)
 		error_hint(p->err, "a single letter takes one dash: -%s", name);
 }
 

@@ -72,7 +72,8 @@ static bool parse_time(struct parse *p, const char *text, struct item *item)
 	if (!value_time(text, is_yaml(p), &nanoseconds, &p->c))
 		return false;
 	item->num = (uint64_t)nanoseconds;
-	item->text = text;
+	/* A bare number is a time in YAML only; @ means the same everywhere. */
+	item->text = *text == '@' || strchr(text, ':') ? text : arena_printf(p->c.arena, "@%s", text);
 	return true;
 }
 

@@ -81,7 +81,7 @@ static const struct rule {
 	{OPT_unknown_syscalls, RANKED, "enosys|allow", "enosys"},
 	{OPT_caps, RANKED, "none|files|keep", "files"},
 	{OPT_view, RANKED, "private|auto|none", "auto"},
-	{OPT_descendants, RANKED, "kill|wait", "kill"},
+	{OPT_descendants, RANKED, "kill|wait|leave", "kill"},
 	{OPT_default_egress, RANKED, "deny|allow", "deny"},
 	{OPT_default_ingress, RANKED, "deny|allow", "allow"},
 	{OPT_user, FIXED, NULL, NULL},

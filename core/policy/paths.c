@@ -4,6 +4,7 @@
  */
 #include "policy/values.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { EXPANSION_DEPTH = 8, PATH_LONGEST = 4096 };
@@ -131,18 +132,21 @@ static void record(struct policy *policy, struct arena *arena, const char *name,
 
 bool variable_unchanged(const char *path, const struct surroundings *s)
 {
-	struct arena arena = {0};
-	const char *end = strchr(path, '}');
+	char name[64], number[16];
+	const char *end = strchr(path, '}'), *now;
 
-	if (strncmp(path, "${", 2) != 0 || !end)
+	/* On the way to every cached start: no arena. */
+	if (strncmp(path, "${", 2) != 0 || !end || (size_t)(end - path) - 2 >= sizeof name)
 		return false;
-
-	const char *name = arena_strndup(&arena, path + 2, (size_t)(end - path) - 2);
-	const char *now = variable(&arena, name, NULL, s);
-	bool same = end[1] == '=' ? now && strcmp(now, end + 2) == 0 : !now;
-
-	arena_free(&arena);
-	return same;
+	memcpy(name, path + 2, (size_t)(end - path) - 2);
+	name[end - path - 2] = '\0';
+	if (strcmp(name, "UID") == 0 || strcmp(name, "GID") == 0) {
+		snprintf(number, sizeof number, "%u", *name == 'U' ? s->uid : s->gid);
+		now = number;
+	} else {
+		now = variable(NULL, name, NULL, s);
+	}
+	return end[1] == '=' ? now && strcmp(now, end + 2) == 0 : !now;
 }
 
 /* The brace that closes "${...", which may contain others. */

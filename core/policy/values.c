@@ -19,7 +19,11 @@ static const char *compose(struct arena *arena, const char *fmt, va_list args)
 	size_t size = len < 0 ? 1 : (size_t)len + 1;
 	char *text = arena_alloc(arena, size);
 	vsnprintf(text, size, fmt, args);
-	return text;
+
+	/* The words of the value stand in it, and they may be any bytes. */
+	auto_str safe = {0};
+	str_add_escaped(&safe, text);
+	return arena_strdup(arena, str_text(&safe));
 }
 
 bool complain(struct complaint *c, const char *fmt, ...)

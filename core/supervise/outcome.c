@@ -65,7 +65,26 @@ static uint64_t milliseconds(struct timeval t)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_usec / 1000;
 }
 
-void outcome_report(const struct session *s, int exit_status)
+static void add_seconds(struct str *out, uint64_t ns)
+{
+	str_printf(out, "%llu", (unsigned long long)(ns / 1000000000u));
+	if (ns % 1000000000u)
+		str_printf(out, ".%03u", (unsigned)(ns % 1000000000u / 1000000u));
+	str_add_char(out, 's');
+}
+
+void outcome_message(const struct session *s, struct error *err)
+{
+	auto_str text = {0};
+
+	if (s->reason != END_TIMEOUT && s->reason != END_MAX_DURATION)
+		return;
+	add_seconds(&text, s->reason == END_TIMEOUT ? s->record.timeout_ns : s->record.max_duration_ns);
+	error_say(err, "%s after %s", s->reason == END_TIMEOUT ? "timeout" : "maximum duration",
+		  str_text(&text));
+}
+
+void outcome_report(const struct session *s, int exit_status, const struct error *err)
 {
 	auto_str text = {0};
 	struct json j = {.out = &text};
@@ -99,6 +118,8 @@ void outcome_report(const struct session *s, int exit_status)
 	json_u64(&j, "peak_memory", (uint64_t)usage.ru_maxrss * 1024u);
 	if (s->peak_processes)
 		json_u64(&j, "peak_processes", s->peak_processes);
+	if (s->reason == END_SETUP && err->count)
+		json_string(&j, "error", err->list[0].message);
 	json_u64(&j, "denials", s->denials);
 	json_u64(&j, "traps", s->traps);
 	json_object(&j, "traps_by_call");

@@ -120,7 +120,10 @@ bool workers_submit(const struct call *call, struct reply (*work)(const struct c
 
 /* outcome.c */
 int outcome_status(const struct session *s);
-void outcome_report(const struct session *s, int exit_status);
+/* The status record; `err` holds what went wrong before the program started, or nothing. */
+void outcome_report(const struct session *s, int exit_status, const struct error *err);
+/* What the user should read about the end (a time limit). */
+void outcome_message(const struct session *s, struct error *err);
 
 /* harden.c: what the supervisor takes from itself once the guest exists. */
 bool harden_self(const struct session *s, struct error *err);

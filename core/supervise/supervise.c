@@ -146,8 +146,8 @@ static void on_interrupt(struct session *s, int signal)
 		s->interrupted_by = signal;
 	s->interrupt_ns = now;
 	guest_signal(s, signal);
-	/* On a terminal an interrupt may be meant for the program's own use; elsewhere somebody wants an end. */
-	if (!s->owns_tty && !s->kill_ns)
+	/* An interrupt may be meant for the program's own use (a prompt, a debugger); SIGTERM is meant to end it. */
+	if (signal == SIGTERM && !s->kill_ns)
 		s->kill_ns = now + s->record.kill_after_ns;
 }
 
@@ -304,9 +304,10 @@ static void end_run(struct session *s)
 {
 	siginfo_t info;
 
-	terminal_take(s);
-	if (s->tty_fd >= 0 && s->code != CLD_EXITED)
-		tcsetattr(s->tty_fd, TCSADRAIN, &s->modes);
+	if (s->owns_tty) {
+		terminal_take(s);
+		tcsetattr(s->tty_fd, TCSADRAIN, &s->modes); /* a program that died leaves no raw mode behind */
+	}
 	on_guest(s);
 	if (!s->guest_ended) { /* killed together with the guard */
 		s->code = CLD_KILLED;
@@ -334,7 +335,14 @@ static bool open_events(struct session *s)
 	static const int signals[] = {SIGCHLD, SIGINT,  SIGTERM,  SIGHUP,  SIGQUIT,
 				      SIGUSR1, SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT};
 
+	/* All but those that say this process is broken: a blocked fault sent by somebody would leave a zombie of a supervisor. */
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
+
 	sigfillset(&all);
+	for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+		signal(faults[i], SIG_DFL);
+		sigdelset(&all, faults[i]);
+	}
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	sigemptyset(&watched);
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
@@ -353,7 +361,9 @@ static int setup_failed(struct session *s, const struct image *image, struct err
 {
 	struct child_failure f = s->guard.failure;
 	int status = launch_explain(f.step, f.error, f.index, failure_place(image, f.step, f.index),
-				    s->guard.candidates, s->guard.argv[0], err);
+				    s->guard.candidates,
+				    f.step == STEP_CWD ? s->guard.confine.cwd : s->guard.argv[0],
+				    err);
 
 	if (s->record.flags & RECORD_COMPAT)
 		status = f.step == STEP_EXEC ? 127 : 1;
@@ -441,6 +451,7 @@ int supervise(int image_fd, struct error *err)
 	if (status < 0)
 		status = s->guard.failure.step != STEP_NONE ? setup_failed(s, &image, err) :
 							      outcome_status(s);
-	outcome_report(s, status);
+	outcome_report(s, status, err);
+	outcome_message(s, err);
 	return status;
 }
