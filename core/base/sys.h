@@ -86,6 +86,11 @@ static inline long sys_call6(long nr, long a, long b, long c, long d, long e, lo
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
+/* The mount API of Linux 5.2. */
+#ifndef SYS_open_tree
+#define SYS_open_tree 428
+#define SYS_move_mount 429
+#endif
 #ifndef SYS_clone3
 #define SYS_clone3 435
 #endif

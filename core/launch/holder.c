@@ -67,6 +67,22 @@ static void copy_ssh_config(struct arena *arena, struct holder_copy *copies, siz
  * Mount points that the host lacks are possible below "/" only: there the view gets a root of its own. Elsewhere a directory
  * would have to be made on the host.
  */
+/* The innermost other mount that `target` lies in, NULL when it is the host's. */
+static const struct plan_mount *mount_above(const struct plan *plan, const char *target)
+{
+	const struct plan_mount *above = NULL;
+
+	for (size_t i = 0; i < plan->view.mount_count; i++) {
+		const struct plan_mount *m = &plan->view.mounts[i];
+		size_t n = strlen(m->target);
+
+		if (target[n] == '/' && !strncmp(target, m->target, n) &&
+		    (!above || n > strlen(above->target)))
+			above = m;
+	}
+	return above;
+}
+
 static bool find_missing(const struct plan *plan, struct arena *arena, struct holder_setup *h,
 			 struct error *err)
 {
@@ -80,10 +96,14 @@ static bool find_missing(const struct plan *plan, struct arena *arena, struct ho
 		char *slash = strchr(top + 1, '/');
 
 		if (m->source && stat(m->source, &source) < 0) {
+			if (m->flags & ITEM_OPTIONAL)
+				continue;
 			error_add_errno(err, m->origin, NULL, errno, "cannot mount %s",
 					error_quote(err, m->source));
 			continue;
 		}
+		if (mount_above(plan, m->target)) /* what lies there decides, not the host */
+			continue;
 		if (stat(m->target, &st) == 0) {
 			if (S_ISDIR(st.st_mode) != S_ISDIR(source.st_mode))
 				error_add(err, m->origin, NULL,
@@ -93,17 +113,10 @@ static bool find_missing(const struct plan *plan, struct arena *arena, struct ho
 					  error_quote(err, m->target));
 			continue;
 		}
+		if (m->flags & ITEM_OPTIONAL)
+			continue;
 		if (slash)
 			*slash = '\0';
-		bool inside_earlier = false;
-		for (size_t k = 0; k < plan->view.mount_count; k++) {
-			size_t n = strlen(plan->view.mounts[k].target);
-
-			inside_earlier |= k != i && m->target[n] == '/' &&
-					  !strncmp(m->target, plan->view.mounts[k].target, n);
-		}
-		if (inside_earlier) /* the mount above it decides whether it exists */
-			continue;
 		if (stat(top, &st) == 0 || !S_ISDIR(source.st_mode)) {
 			error_add(err, m->origin, NULL, "the mount point %s does not exist",
 				  error_quote(err, m->target));
@@ -172,7 +185,16 @@ static void prepare_mounts(const struct plan *plan, struct arena *arena, struct 
 		bool read_only = m->flags & ITEM_READ_ONLY, no_exec = m->flags & ITEM_NOEXEC;
 
 		out->target = m->target;
+		const struct plan_mount *above = mount_above(plan, m->target);
+		struct stat st = {.st_mode = S_IFDIR};
+		bool there = stat(m->kind == MOUNT_BIND ? m->source : m->target, &st) == 0;
+
+		out->make = above && above->kind == MOUNT_TMPFS;
+		out->directory = S_ISDIR(st.st_mode) || m->kind == MOUNT_TMPFS;
+		/* An optional tmpfs over nothing would only hide that there is nothing. */
+		out->skip = (m->flags & ITEM_OPTIONAL) && !there && !out->make;
 		if (m->kind == MOUNT_BIND) {
+			out->skip = (m->flags & ITEM_OPTIONAL) && !there;
 			out->source = m->source;
 			out->attributes = (read_only ? MOUNT_ATTRIBUTE_RDONLY : 0u) |
 					  (no_exec ? MOUNT_ATTRIBUTE_NOEXEC : 0u);

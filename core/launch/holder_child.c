@@ -21,7 +21,13 @@
 #include <signal.h>
 #include <sys/mount.h>
 
-enum { FLAG_RECURSIVE = 0x8000 /* AT_RECURSIVE */, FLAG_WAIT_EXITED = 4, WAIT_ALL = 0 };
+enum {
+	FLAG_RECURSIVE = 0x8000, /* AT_RECURSIVE */
+	TREE_CLONE = 1,		 /* OPEN_TREE_CLONE */
+	MOVE_EMPTY_PATH = 4,	 /* MOVE_MOUNT_F_EMPTY_PATH */
+	FLAG_WAIT_EXITED = 4,
+	WAIT_ALL = 0,
+};
 
 static NORETURN void leave(int status)
 {
@@ -136,6 +142,42 @@ static void build_root(struct holder_setup *h, const char *prefix)
 	}
 }
 
+/* Sources are the host's, whatever is mounted over them later: copies of their trees, taken first. */
+static void take_sources(struct holder_setup *h)
+{
+	for (size_t i = 0; i < h->mount_count; i++) {
+		struct holder_mount *m = &h->mounts[i];
+
+		if (!m->source || m->skip)
+			continue;
+		long r = SYS(open_tree, AT_FDCWD, m->source,
+			     TREE_CLONE | FLAG_RECURSIVE | O_CLOEXEC);
+		if (r < 0)
+			fail(h, HOLDER_MOUNT, r, i);
+		m->tree = (int)r;
+	}
+}
+
+/* Every directory on the way, and the mount point itself. */
+static void make_mount_point(char *path, bool directory)
+{
+	for (char *p = path + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		SYS(mkdirat, AT_FDCWD, path, 0755);
+		*p = '/';
+	}
+	if (directory) {
+		SYS(mkdirat, AT_FDCWD, path, 0755);
+	} else {
+		long fd = SYS(openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+		if (fd >= 0)
+			SYS(close, fd);
+	}
+}
+
 static void mount_all(struct holder_setup *h, const char *prefix)
 {
 	char to[4096 + 64];
@@ -144,14 +186,19 @@ static void mount_all(struct holder_setup *h, const char *prefix)
 		const struct holder_mount *m = &h->mounts[i];
 		long r;
 
+		if (m->skip)
+			continue;
 		below(to, sizeof to, prefix, m->target);
+		if (m->make)
+			make_mount_point(to, m->directory);
 		if (m->source) {
-			r = SYS(mount, m->source, to, 0, MS_BIND | MS_REC, 0);
 			struct mount_attributes attributes = {.set = m->attributes};
 
+			r = SYS(move_mount, m->tree, "", AT_FDCWD, to, MOVE_EMPTY_PATH);
 			if (r >= 0 && m->attributes)
 				r = SYS(mount_setattr, AT_FDCWD, to, FLAG_RECURSIVE, &attributes,
 					sizeof attributes);
+			SYS(close, m->tree);
 		} else {
 			r = SYS(mount, "tmpfs", to, "tmpfs", m->flags, m->tmpfs_options);
 		}
@@ -214,6 +261,7 @@ int holder_child(void *argument)
 		if (r < 0)
 			fail(h, HOLDER_HOSTNAME, r, 0);
 	}
+	take_sources(h);
 	if (h->stage || h->root) {
 		r = SYS(mount, "tmpfs", "/proc", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m");
 		if (r < 0)

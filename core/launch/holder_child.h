@@ -22,6 +22,9 @@ enum holder_step {
 
 struct holder_mount {
 	const char *target, *source; /* source NULL: tmpfs */
+	bool skip;		     /* optional, and not there */
+	bool make, directory;	     /* the mount point lies in a tmpfs of ours: make it (a directory, or a file) */
+	int tree;		     /* detached copy of the source, taken before anything is covered */
 	const char *tmpfs_options;
 	unsigned long flags; /* MS_* of a tmpfs */
 	uint64_t attributes; /* MOUNT_ATTRIBUTE_* of a bind */
@@ -55,7 +58,7 @@ struct holder_setup {
 	size_t root_count;
 	const char *const *directories; /* to make in the new root, parents first */
 	size_t directory_count;
-	const struct holder_mount *mounts;
+	struct holder_mount *mounts;
 	size_t mount_count;
 	/* Words shared with the launcher (same memory). */
 	uint32_t maps;	/* 0 wait, 1 written, 2 failed: futex */

@@ -120,11 +120,24 @@ static void add_mounts(struct rules *r)
 		const struct plan_mount *m = &view->mounts[i];
 		uint64_t access = (m->flags & ITEM_READ_ONLY) ? READ_RIGHTS : WRITE_RIGHTS;
 
+		if (m->implied)
+			continue;
 		if ((m->flags & ITEM_NOEXEC) || r->data_only)
 			access &= ~LL_EXECUTE;
 		add_rule(r, m->target, access, (m->flags & ITEM_OPTIONAL) ? RULE_OPTIONAL : 0,
 			 m->origin);
 	}
+}
+
+/* tmpfs "or-host": without a view the host's own directory. */
+static void add_host_directories(struct rules *r)
+{
+	const struct value *value = policy_value(r->b->policy, OPT_tmpfs);
+
+	for (size_t i = 0; !r->b->plan->view.wanted && i < value->count; i++)
+		if (value->items[i].flags & ITEM_OPTIONAL)
+			add_rule(r, value->items[i].text, WRITE_RIGHTS, RULE_OPTIONAL,
+				 value->items[i].origin);
 }
 
 /* Confinement 2.4. Nodes that are not there are skipped; without a list all that could be. */
@@ -225,6 +238,7 @@ bool plan_rules(struct building *b)
 	add_grants(&r, OPT_fs_write, WRITE_RIGHTS, false);
 	add_grants(&r, OPT_fs_write_if_exists, WRITE_RIGHTS, true);
 	add_mounts(&r);
+	add_host_directories(&r);
 	add_gpus(&r);
 	add_devices(&r);
 	qsort(b->plan->rules, b->plan->rule_count, sizeof *b->plan->rules, by_path);

@@ -67,6 +67,7 @@ struct plan_mount {
 	uint64_t size;	    /* tmpfs bytes, 0 = kernel default */
 	uint32_t mode;	    /* tmpfs root mode, 01777 by default */
 	uint32_t flags;	    /* ITEM_READ_ONLY, ITEM_NOEXEC, ITEM_OPTIONAL */
+	bool implied;	    /* shows a grant below a tmpfs: gives no rights of its own */
 	struct origin origin;
 };
 

@@ -10,18 +10,19 @@ enum { CAP_OF_SETGID = 6, CAP_OF_SETUID = 7 };
 /* What asks for a view. `hard`: nothing else can give it. */
 struct wishes {
 	bool private, mounts, user, proc, hostname;
+	bool memory; /* optional tmpfs: where there is a view */
 	struct origin private_origin, mounts_origin, user_origin, proc_origin, hostname_origin;
 };
+
+static const enum option_id grant_ids[] = {OPT_fs_read,	      OPT_fs_read_if_exists,
+					   OPT_fs_read_noexec, OPT_fs_exec,
+					   OPT_fs_write,       OPT_fs_write_if_exists};
 
 /* The first grant at or below /proc; "/" counts, because it shows /proc too. */
 static bool grants_proc(const struct policy *policy, struct origin *origin)
 {
-	static const enum option_id ids[] = {OPT_fs_read,	 OPT_fs_read_if_exists,
-					     OPT_fs_read_noexec, OPT_fs_exec,
-					     OPT_fs_write,	 OPT_fs_write_if_exists};
-
-	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
-		const struct value *value = policy_value(policy, ids[i]);
+	for (size_t i = 0; i < ARRAY_LEN(grant_ids); i++) {
+		const struct value *value = policy_value(policy, grant_ids[i]);
 
 		for (size_t k = 0; k < value->count; k++) {
 			const struct item *item = &value->items[k];
@@ -70,6 +71,46 @@ static void sort_mounts(struct plan_view *view)
 	}
 }
 
+static bool is_granted(const struct building *b, const char *path)
+{
+	for (size_t i = 0; i < ARRAY_LEN(grant_ids); i++) {
+		const struct value *value = policy_value(b->policy, grant_ids[i]);
+
+		for (size_t k = 0; k < value->count; k++)
+			if (!strcmp(value->items[k].text, path))
+				return true;
+	}
+	return false;
+}
+
+/*
+ * A grant below a memory file system means the host's files: they are shown there. Landlock has the last word on what may be
+ * done with them.
+ */
+static void show_grants(struct building *b, const char *tmpfs, size_t *cap)
+{
+	for (size_t i = 0; i < ARRAY_LEN(grant_ids); i++) {
+		enum option_id id = grant_ids[i];
+		const struct value *value = policy_value(b->policy, id);
+		bool optional = id == OPT_fs_read_if_exists || id == OPT_fs_write_if_exists;
+
+		for (size_t k = 0; k < value->count; k++) {
+			struct item item = value->items[k];
+			bool known = false;
+
+			for (size_t m = 0; m < b->plan->view.mount_count; m++)
+				known |= path_beneath(item.text, b->plan->view.mounts[m].target) &&
+					 strcmp(b->plan->view.mounts[m].target, tmpfs) != 0;
+			if (known || !path_beneath(item.text, tmpfs) || !strcmp(item.text, tmpfs))
+				continue;
+			item.text2 = item.text;
+			item.flags = (item.flags & ITEM_OPTIONAL) | (optional ? ITEM_OPTIONAL : 0u);
+			add_mount(b, &item, MOUNT_BIND, cap);
+			b->plan->view.mounts[b->plan->view.mount_count - 1].implied = true;
+		}
+	}
+}
+
 static void collect_mounts(struct building *b)
 {
 	static const enum option_id ids[] = {OPT_fs_mount, OPT_volume, OPT_tmpfs};
@@ -78,10 +119,17 @@ static void collect_mounts(struct building *b)
 	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
 		const struct value *value = policy_value(b->policy, ids[i]);
 
-		for (size_t k = 0; k < value->count; k++)
+		for (size_t k = 0; k < value->count; k++) {
+			if (ids[i] == OPT_tmpfs && (value->items[k].flags & ITEM_OPTIONAL) &&
+			    is_granted(b, value->items[k].text))
+				continue; /* somebody asked for the host's own */
 			add_mount(b, &value->items[k],
 				  ids[i] == OPT_tmpfs ? MOUNT_TMPFS : MOUNT_BIND, &cap);
+		}
 	}
+	for (size_t i = 0, n = b->plan->view.mount_count; i < n; i++)
+		if (b->plan->view.mounts[i].kind == MOUNT_TMPFS)
+			show_grants(b, b->plan->view.mounts[i].target, &cap);
 	sort_mounts(&b->plan->view);
 }
 
@@ -128,9 +176,16 @@ static bool collect(struct building *b, struct wishes *w)
 	enum option_id host_name = policy_is_set(policy, OPT_hostname) ? OPT_hostname : OPT_name;
 
 	collect_mounts(b);
-	w->mounts = b->plan->view.mount_count > 0;
-	if (w->mounts)
-		w->mounts_origin = b->plan->view.mounts[0].origin;
+	for (size_t i = b->plan->view.mount_count; i-- > 0;) {
+		const struct plan_mount *m = &b->plan->view.mounts[i];
+
+		if (m->flags & ITEM_OPTIONAL) {
+			w->memory |= m->kind == MOUNT_TMPFS;
+		} else if (!m->implied) {
+			w->mounts = true;
+			w->mounts_origin = m->origin;
+		}
+	}
 	w->private = policy_u64(policy, OPT_view, VIEW_AUTO) == VIEW_PRIVATE;
 	w->private_origin = policy_origin(policy, OPT_view);
 	w->proc = grants_proc(policy, &w->proc_origin);
@@ -183,6 +238,9 @@ static bool without_view(struct building *b, const struct wishes *w, const char 
 	    policy_u64(b->policy, OPT_view, VIEW_AUTO) != VIEW_NONE)
 		error_warn(b->err, w->proc_origin, NULL, "W101",
 			   "/proc shows the processes of this machine: %s", why);
+	if (w->memory && policy_u64(b->policy, OPT_view, VIEW_AUTO) != VIEW_NONE)
+		error_warn(b->err, policy_origin(b->policy, OPT_tmpfs), NULL, "W102",
+			   "the host's own directory is granted instead of a private one: %s", why);
 	/* In place nobody answers: a name is then only the name of the run. */
 	if (w->hostname && b->request->wanted == PLAN_SUPERVISE)
 		b->plan->hostname = view->hostname;
@@ -201,7 +259,7 @@ bool plan_view(struct building *b)
 		return false;
 
 	hard = w.private || w.mounts || w.user;
-	if (!hard && !w.hostname && !(w.proc && !no_proc)) {
+	if (!hard && !w.hostname && !w.memory && !(w.proc && !no_proc)) {
 		if (w.proc && b->request->wanted == PLAN_SUPERVISE &&
 		    policy_u64(b->policy, OPT_view, VIEW_AUTO) != VIEW_NONE)
 			error_warn(

@@ -272,17 +272,23 @@ bool value_parse(struct arena *arena, enum option_id id, const char *text,
 
 static void render_options(const struct item *item, struct str *out, const char *separator)
 {
-	if (item->flags & ITEM_READ_ONLY) {
-		str_printf(out, "%sro", separator);
+	static const struct {
+		uint32_t flag;
+		const char *word;
+	} words[] = {{ITEM_READ_ONLY, "ro"}, {ITEM_NOEXEC, "noexec"}, {ITEM_OPTIONAL, "or-host"}};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (!(item->flags & words[i].flag))
+			continue;
+		str_printf(out, "%s%s", separator, words[i].word);
 		separator = ",";
 	}
-	if (item->flags & ITEM_NOEXEC)
-		str_printf(out, "%snoexec", separator);
 }
 
 static void render_tmpfs(const struct item *item, struct str *out)
 {
-	bool words = item->num2 != 01777 || (item->flags & (ITEM_READ_ONLY | ITEM_NOEXEC));
+	bool words = item->num2 != 01777 ||
+		     (item->flags & (ITEM_READ_ONLY | ITEM_NOEXEC | ITEM_OPTIONAL));
 
 	str_add(out, item->text);
 	if (item->num || words)
