@@ -89,6 +89,4 @@ def test_empty_environment_of_the_caller():
 
 
 def test_sandlocks_own_variables_do_not_leak():
-    got = environment(env=clean_environment(SANDLOCK_TEST_MARK="kept"))
-    assert got["SANDLOCK_TEST_MARK"] == "kept", "only what the caller set"
-    assert not [k for k in got if k.startswith("SANDLOCK") and k not in ("SANDLOCK_TEST_MARK", "SANDLOCK_CACHE")]
+    assert not [k for k in environment(env=clean_environment(SANDLOCK_POLICY_PATH="/nothing")) if k.startswith("SANDLOCK")]

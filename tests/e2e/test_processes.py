@@ -13,7 +13,7 @@ def view(request, views):
 
 
 def test_no_limit_unless_asked_for(view):
-    code = "import os, time\nfor i in range(150):\n    if os.fork() == 0: time.sleep(20)\nprint('all')\nos._exit(0)"
+    code = "import os, time\nfor i in range(150):\n    if os.fork() == 0: time.sleep(20)\nprint('all', flush=True)\nos._exit(0)"
     assert python(*view, code=code).out == "all\n"
 
 
@@ -143,7 +143,7 @@ def test_slots_of_orphans_come_back(view, program):
 def test_a_failed_wait_frees_nothing(view):
     code = ("import os, time\npid = os.fork()\nif pid == 0: time.sleep(30)\n"
             "for i in range(5):\n    try: os.waitpid(pid + 1000, 0)\n    except ChildProcessError: pass\n    os.waitpid(pid, os.WNOHANG)\n"
-            "try:\n    if os.fork() == 0: os._exit(0)\n    print('made')\nexcept BlockingIOError: print('EAGAIN')\nos._exit(0)")
+            "try:\n    if os.fork() == 0: os._exit(0)\n    print('made', flush=True)\nexcept BlockingIOError: print('EAGAIN', flush=True)\nos._exit(0)")
     assert python(*view, "-P", "2", code=code).out == "EAGAIN\n"
 
 

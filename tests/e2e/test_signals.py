@@ -69,11 +69,18 @@ def test_second_one_kills(view, mark, name, status):
 
 
 def test_slow_second_one_does_not(view, mark):
-    child = start(view, "n=0; trap 'n=$((n+1)); [ $n = 2 ] && exit 33' INT; echo up; while :; do sleep 0.1; done", mark)
+    child = start(view, "n=0; trap 'n=$((n+1)); [ $n = 2 ] && exit 33' INT; echo up; while :; do sleep 0.1; done", mark, "--kill-after", "30")
     child.send_signal(signal.SIGINT)
     time.sleep(2.3)
     child.send_signal(signal.SIGINT)
     assert finish(child)[0] == 33
+
+
+def test_one_that_is_ignored_is_final_after_the_grace(view, mark):
+    """Away from a terminal a request to end is one: the time of --kill-after, then the end."""
+    child = start(view, "trap '' TERM; echo up; while :; do sleep 0.1; done", mark, "--kill-after", "400ms")
+    child.send_signal(signal.SIGTERM)
+    assert finish(child, 3)[0] == 143
 
 
 def test_signal_during_the_start(view, mark):

@@ -111,7 +111,7 @@ def test_stop_and_foreground(terminal, view):
     terminal.send("echo shell-lives\n")
     terminal.expect("shell-lives")
     terminal.send("fg; echo status=$?\n")
-    terminal.expect("sandlock")
+    terminal.expect(r"\$SL")
     time.sleep(0.3)
     terminal.send("\x03")
     terminal.expect("status=130")
@@ -144,24 +144,28 @@ def test_background_reader_is_stopped(terminal, view):
     terminal.send("jobs\n")
     terminal.expect("Stopped")
     terminal.send("fg\n")
-    terminal.expect("sandlock")
-    time.sleep(0.2)
+    terminal.expect(r"\$SL")
+    time.sleep(0.3)
     terminal.send("hello\n")
     terminal.expect("read:hello")
 
 
 def test_terminal_belongs_to_the_shell_again(terminal, view):
     for line in ("true", "sh -c 'exit 3'", "sh -c 'kill -KILL $$'"):
-        terminal.send(f"$SL {view} -- {line}; cat; echo after-cat\n")
-        terminal.send("typed\n\x04")
+        terminal.send(f"$SL {view} -- {line}; echo reading; cat; echo after-cat\n")
+        terminal.expect("reading\r")
+        time.sleep(0.1)
+        terminal.send("typed\n")
         terminal.expect("typed")
-        terminal.expect("after-cat")
+        terminal.send("\x04")
+        terminal.expect("after-cat\r")
 
 
 def test_terminal_modes_come_back(terminal, view):
-    terminal.send(f"stty -a > /dev/null; $SL {view} -- stty raw -echo; stty -a | grep -o -- '-\\?icanon'\n")
-    found = terminal.expect(r"(-?)icanon")
-    assert found.group(1) == "", "the command's raw mode is not left behind"
+    """A program that dies in raw mode leaves the terminal as it was; one that exits has set it on purpose, as under a shell."""
+    terminal.send(f"$SL {view} -- sh -c 'stty raw; kill -KILL $$'; stty -a | grep -o -- '-\\?icanon'\n")
+    found = terminal.expect(r"(-?)icanon\r")
+    assert found.group(1) == ""
 
 
 def test_reading_the_terminal(terminal, view):

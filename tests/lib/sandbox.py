@@ -72,7 +72,7 @@ class Mark:
         self.word = "sandlock-test-" + uuid.uuid4().hex
 
     def env(self, **extra):
-        return clean_environment(SANDLOCK_TEST_MARK=self.word, **extra)
+        return clean_environment(E2E_MARK=self.word, **extra)
 
     def processes(self):
         found, needle = [], self.word.encode()

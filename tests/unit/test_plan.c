@@ -213,7 +213,7 @@ static void test_modes(void **state UNUSED)
 		assert_int_equal(ask(&p, SYS_clone, 17, 0, 0), SECCOMP_RET_ALLOW);
 		assert_int_equal(ask(&p, SYS_openat, 0, 0, 0), SECCOMP_RET_ALLOW);
 	}
-	WITH(p, 7, {"wait", OPT_descendants})
+	WITH(p, 7, {"leave", OPT_descendants})
 	{
 		assert_true(planning_build(&p));
 		assert_int_equal(p.plan.mode, PLAN_IN_PLACE);
@@ -224,7 +224,7 @@ static void test_modes(void **state UNUSED)
 					      {"/tmp/r", OPT_report},	{"/proc", OPT_fs_read},
 					      {"box", OPT_hostname}};
 	for (size_t i = 0; i < sizeof keepers / sizeof keepers[0]; i++) {
-		WITH(p, 7, {"wait", OPT_descendants}, keepers[i])
+		WITH(p, 7, {"leave", OPT_descendants}, keepers[i])
 		{
 			assert_true(planning_build(&p));
 			assert_int_equal(p.plan.mode, PLAN_SUPERVISE);
@@ -405,7 +405,7 @@ static void test_network_switches(void **state UNUSED)
 	}
 	/* listen without a supervisor: closed only where no unix socket could be made. */
 	for (int writable = 0; writable < 2; writable++)
-		WITH(p, 7, {"wait", OPT_descendants},
+		WITH(p, 7, {"leave", OPT_descendants},
 		     {"/tmp", writable ? OPT_fs_write : OPT_fs_read})
 		{
 			assert_true(planning_build(&p));
