@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "launch/launch.h"
+#include "launch/shield.h"
 #include "supervise/supervise.h"
 
 #include <errno.h>
@@ -171,6 +172,9 @@ static int start(struct cli *cli, struct start *st, struct plan_request *request
 	resolve_user(&st->policy, err);
 	char **command = choose_command(&st->line, policy, &st->arena, err);
 	host_probe(&st->host);
+	struct plan_shield *shields = NULL;
+	shields_find(policy, &cli->s, &st->arena, &shields, &request->shield_count, err);
+	request->shields = shields;
 	if (!plan_build(policy, &st->host, request, &st->arena, &st->plan, err) || err->errors)
 		return EXIT_SANDLOCK;
 	if (policy_bool(policy, OPT_explain, false))

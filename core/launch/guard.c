@@ -92,7 +92,9 @@ static int guest_child(void *argument)
 		if (r < 0)
 			fail(g, STEP_NOFILE, r, 0);
 	}
-	SYS(rt_sigprocmask, SIG_SETMASK, &none, 0, SIGSET_BYTES);
+	r = SYS(rt_sigprocmask, SIG_SETMASK, &none, 0, SIGSET_BYTES);
+	if (r < 0)
+		fail(g, STEP_SIGNALS, r, 0);
 	r = child_exec(g->candidates, g->argv, g->envp, g->shell_argv);
 	fail(g, STEP_EXEC, r, 0);
 }

@@ -151,11 +151,20 @@ struct plan {
 	struct origin timeout_origin;
 };
 
+/* A mount over itself that keeps a path from being renamed, and from being written when read_only. */
+struct plan_shield {
+	const char *path;
+	bool read_only;
+	struct origin origin; /* the grant that reaches it */
+};
+
 /* What the caller brings besides the policy. */
 struct plan_request {
 	enum plan_mode wanted; /* PLAN_SUPERVISE for run; IN_PLACE for confine and --no-supervisor; PRELOAD */
 	unsigned mode;	       /* enum option_mode, for messages */
 	const char *cwd;
+	const struct plan_shield *shields;
+	size_t shield_count;
 };
 
 /* Decides everything. Diagnostics carry the origin of the option that cannot be enforced. All memory is in `arena`. */

@@ -10,6 +10,7 @@ enum { CAP_OF_SETGID = 6, CAP_OF_SETUID = 7 };
 /* What asks for a view. `hard`: nothing else can give it. */
 struct wishes {
 	bool private, mounts, user, proc, hostname;
+	bool shields;
 	bool memory; /* optional tmpfs: where there is a view */
 	struct origin private_origin, mounts_origin, user_origin, proc_origin, hostname_origin;
 };
@@ -130,6 +131,16 @@ static void collect_mounts(struct building *b)
 	for (size_t i = 0, n = b->plan->view.mount_count; i < n; i++)
 		if (b->plan->view.mounts[i].kind == MOUNT_TMPFS)
 			show_grants(b, b->plan->view.mounts[i].target, &cap);
+	for (size_t i = 0; i < b->request->shield_count; i++) {
+		const struct plan_shield *shield = &b->request->shields[i];
+		struct item item = {.text = shield->path,
+				    .text2 = shield->path,
+				    .flags = shield->read_only ? ITEM_READ_ONLY : 0,
+				    .origin = shield->origin};
+
+		add_mount(b, &item, MOUNT_BIND, &cap);
+		b->plan->view.mounts[b->plan->view.mount_count - 1].implied = true;
+	}
 	sort_mounts(&b->plan->view);
 }
 
@@ -186,6 +197,7 @@ static bool collect(struct building *b, struct wishes *w)
 			w->mounts_origin = m->origin;
 		}
 	}
+	w->shields = b->request->shield_count > 0;
 	w->private = policy_u64(policy, OPT_view, VIEW_AUTO) == VIEW_PRIVATE;
 	w->private_origin = policy_origin(policy, OPT_view);
 	w->proc = grants_proc(policy, &w->proc_origin);
@@ -232,6 +244,13 @@ static bool without_view(struct building *b, const struct wishes *w, const char 
 			    "the kernel cannot make the file view", why);
 	if (w->mounts)
 		ok = refuse(b, w->mounts_origin, "mounts need a private view", why);
+	if (w->shields) {
+		ok = error_add(b->err, b->request->shields[0].origin, NULL,
+			       "the grant reaches %s, which decides what the next sandbox may do, and "
+			       "it cannot be protected: %s",
+			       b->request->shields[b->request->shield_count - 1].path, why);
+		error_hint(b->err, "narrow the grant, or say --allow-self-modify");
+	}
 	if (w->user)
 		ok = refuse(b, w->user_origin, "another user id inside needs a private view", why);
 	if (w->proc && !w->private && b->request->wanted == PLAN_SUPERVISE &&
@@ -258,7 +277,7 @@ bool plan_view(struct building *b)
 	if (!collect(b, &w))
 		return false;
 
-	hard = w.private || w.mounts || w.user;
+	hard = w.private || w.mounts || w.user || w.shields;
 	if (!hard && !w.hostname && !w.memory && !(w.proc && !no_proc)) {
 		if (w.proc && b->request->wanted == PLAN_SUPERVISE &&
 		    policy_u64(b->policy, OPT_view, VIEW_AUTO) != VIEW_NONE)

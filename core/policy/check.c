@@ -261,36 +261,6 @@ static void check_mounts(struct check *c)
 	}
 }
 
-/* A sandbox that can write its own policy decides what the next one may do. */
-static void check_self(struct check *c)
-{
-	static const enum option_id writes[] = {OPT_fs_write, OPT_fs_write_if_exists};
-
-	if (on(c, OPT_allow_self_modify))
-		return;
-	for (size_t i = 0; i < ARRAY_LEN(writes); i++)
-		for (size_t k = 0; k < c->policy->values[writes[i]].count; k++) {
-			const struct item *grant = &c->policy->values[writes[i]].items[k];
-
-			for (size_t d = 0; d < c->policy->dependency_count; d++) {
-				const struct dependency *file = &c->policy->dependencies[d];
-
-				if (file->missing || file->path[0] != '/' ||
-				    !path_within(file->path, grant->text))
-					continue;
-				c->ok = false;
-				error_add(c->err, grant->origin,
-					  key_of(c, writes[i], grant->origin),
-					  "the sandbox could rewrite its own policy %s",
-					  error_quote(c->err, file->path));
-				error_hint(c->err,
-					   "keep policies outside what is writable, or accept it "
-					   "with --allow-self-modify");
-				break;
-			}
-		}
-}
-
 bool policy_check(const struct policy *policy, unsigned mode, struct error *err)
 {
 	struct check c = {.policy = policy, .err = err, .ok = true};
@@ -308,6 +278,5 @@ bool policy_check(const struct policy *policy, unsigned mode, struct error *err)
 	check_syscalls(&c);
 	check_processors(&c);
 	check_mounts(&c);
-	check_self(&c);
 	return c.ok;
 }

@@ -53,6 +53,9 @@ int image_open(const void *data, size_t size, struct image *out)
 		return -5;
 	if (h->header_size != IMAGE_HEADER_SIZE)
 		return -6;
+	for (unsigned i = 0; i < sizeof h->zero; i++) /* no hash covers them */
+		if (h->zero[i])
+			return -6;
 	if (h->section_count > IMAGE_MAX_SECTIONS ||
 	    h->section_count * sizeof(struct image_section) > size - IMAGE_HEADER_SIZE)
 		return -7;

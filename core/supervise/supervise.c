@@ -343,7 +343,8 @@ static bool open_events(struct session *s)
 		signal(faults[i], SIG_DFL);
 		sigdelset(&all, faults[i]);
 	}
-	sigprocmask(SIG_SETMASK, &all, NULL);
+	if (sigprocmask(SIG_SETMASK, &all, NULL) < 0)
+		return false;
 	sigemptyset(&watched);
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
 		signal(signals[i], SIG_DFL); /* an inherited SIG_IGN would hide children's ends */
