@@ -92,7 +92,7 @@ BAD = [
     (GOOD.replace("[/usr", "[/no/such/path, /usr"), ["/no/such/path"], 3),
     (GOOD.replace("[/usr", "['', /usr"), ["read"], 3),
     (GOOD + "extends: no-such-policy\n", ["no-such-policy"], 5),
-    (GOOD + "extends: ./self.yaml\n", ["circle"], None),
+    (GOOD + "extends: ./self.yaml\n", ["cycle"], None),
     (GOOD + "extends: /dev/zero\n", [], None),
     (GOOD + "extends: ./fifo.yaml\n", [], None),
     (GOOD + "syscalls:\n  extra_deny: [nosuchcall]\n", ["nosuchcall"], 6),

@@ -50,7 +50,7 @@ def test_three_generations(view, views, mark):
     if view == "private" and not views:
         pytest.skip("unshare --user --mount --pid fails on this host: no kernel view")
     child = subprocess.Popen([SANDLOCK, "run", *SYSTEM, "--view", view, "--", "/usr/bin/python3", "-I", "-c", GUEST], env=mark.env())
-    assert wait_for(lambda: len(mark.processes()) >= 4, 10)
+    assert wait_for(lambda: len(mark.processes()) >= 3, 10)  # the three of the guest; ours carry no environment
     time.sleep(0.1)
     child.kill()
     child.wait()

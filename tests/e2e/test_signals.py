@@ -44,6 +44,7 @@ def test_forwarded(view, mark, name):
 @pytest.mark.parametrize("name, status", [("INT", 130), ("TERM", 143), ("HUP", 129), ("QUIT", 131)])
 def test_default_action(view, mark, name, status):
     child = start(view, "echo up; exec sleep 30", mark)
+    time.sleep(0.2)  # bash ignores SIGQUIT until it has exec'ed
     child.send_signal(getattr(signal, "SIG" + name))
     returned, _, err = finish(child)
     assert returned in (status, 128 - status), (returned, err)

@@ -312,22 +312,6 @@ static void conflicts(void **state UNUSED)
 	expect_said("network.disable is given at a.yaml:");
 }
 
-static void own_policy(void **state UNUSED)
-{
-	struct dependency own[] = {{.path = "/home/ann/p.yaml"},
-				   {.path = "/home/ann/x", .missing = true}};
-
-	policy.dependencies = own;
-	policy.dependency_count = 2;
-	add(OPT_fs_write, "/home/ann/x");
-	assert_true(policy_check(&policy, 0, &err));
-	add(OPT_fs_write, "/home/ann");
-	assert_false(policy_check(&policy, 0, &err));
-	expect_said("could rewrite its own policy \"/home/ann/p.yaml\"");
-	add(OPT_allow_self_modify, "true");
-	assert_true(policy_check(&policy, 0, &err));
-}
-
 static void locking(void **state UNUSED)
 {
 	static const struct {
