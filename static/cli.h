@@ -56,6 +56,8 @@ int supervise_main(struct cli *cli, int argc, char **argv);
 /* Prints the diagnostics on stderr (JSON lines with --json; warnings not with --quiet) and returns `status`, or the
  * reference's status under SANDLOCK_EXIT_COMPAT. With EXIT_USAGE the usage line of the command follows. */
 int cli_report(const struct cli *cli, const struct error *err, int status);
+/* PREFIX/share/sandlock/policies beside this program; asks /proc, so only where a policy is looked up. */
+const char *cli_shipped(void);
 /* stdout, whole; a write error is status 125. */
 int cli_print(const struct str *text);
 /* Help of one subcommand from options.def: short (-h) or everything (--help=all). NULL: the program itself. */

@@ -175,7 +175,8 @@ static int start(struct cli *cli, struct start *st, struct plan_request *request
 	struct plan_shield *shields = NULL;
 	shields_find(policy, &cli->s, &st->arena, &shields, &request->shield_count, err);
 	request->shields = shields;
-	if (!plan_build(policy, &st->host, request, &st->arena, &st->plan, err) || err->errors)
+	if (!plan_build(policy, &st->host, request, &st->arena, &st->plan, err) || err->errors ||
+	    !command)
 		return EXIT_SANDLOCK;
 	if (policy_bool(policy, OPT_explain, false))
 		return explain(cli, &st->plan);
@@ -255,6 +256,8 @@ static int run_with(struct cli *cli, char **argv, struct plan_request request)
 	cli->s.policy_path = policy_text(flags, OPT_policy_path, cli->s.policy_path);
 
 	request.cwd = cli->s.cwd;
+	if (st->line.policy_count)
+		cli->s.shipped = cli_shipped();
 	if (!policy_resolve(&st->line, &cli->s, &st->policy, &st->err))
 		return cli_report(cli, &st->err, EXIT_SANDLOCK);
 	return cli_report(cli, &st->err, start(cli, st, &request));

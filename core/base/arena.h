@@ -15,12 +15,12 @@ struct arena {
 };
 
 /* Zeroed, 16-byte aligned memory of `size` bytes, valid until arena_free(). Never NULL. */
-void *arena_alloc(struct arena *arena, size_t size);
+void *arena_alloc(struct arena *arena, size_t size) RETURNS_NONNULL;
 /* Room for `count` elements of `size` bytes; the product is checked. */
-void *arena_array(struct arena *arena, size_t count, size_t size);
-char *arena_strdup(struct arena *arena, const char *s);
-char *arena_strndup(struct arena *arena, const char *s, size_t n);
-char *arena_printf(struct arena *arena, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void *arena_array(struct arena *arena, size_t count, size_t size) RETURNS_NONNULL;
+char *arena_strdup(struct arena *arena, const char *s) RETURNS_NONNULL;
+char *arena_strndup(struct arena *arena, const char *s, size_t n) RETURNS_NONNULL;
+char *arena_printf(struct arena *arena, const char *fmt, ...) PRINTF_LIKE(2, 3) RETURNS_NONNULL;
 /* A larger copy of an array: `*items` has `count` elements and room for `*cap`; afterwards room for one more. */
 void *arena_grow(struct arena *arena, void *items, size_t count, size_t *cap, size_t size);
 void arena_free(struct arena *arena);

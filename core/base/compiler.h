@@ -9,6 +9,7 @@
 #define CLEANUP(f) __attribute__((cleanup(f)))
 #define UNUSED __attribute__((unused))
 #define MUST_CHECK __attribute__((warn_unused_result))
+#define RETURNS_NONNULL __attribute__((returns_nonnull))
 #define NORETURN __attribute__((noreturn))
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define BIT(n) (1ULL << (n))

@@ -121,8 +121,10 @@ static void check_ids(struct check *c)
 {
 	const struct item *uid = first(c, OPT_uid), *gid = first(c, OPT_gid);
 
-	if (!uid != !gid) {
-		struct origin where = uid ? uid->origin : gid->origin;
+	const struct item *given = uid ? uid : gid;
+
+	if (given && (!uid || !gid)) {
+		struct origin where = given->origin;
 
 		c->ok = false;
 		error_add(c->err, where, key_of(c, uid ? OPT_uid : OPT_gid, where),

@@ -19,7 +19,7 @@ const char *path_clean(struct arena *arena, const char *dir, const char *path)
 
 	/* Two rounds over components: of the directory, then of the path. */
 	for (int round = dir_len ? 0 : 1; round < 2; round++) {
-		for (const char *p = round ? path : dir; *p;) {
+		for (const char *p = round || !dir ? path : dir; *p;) {
 			size_t n = strcspn(p, "/");
 
 			if (n == 2 && p[0] == '.' && p[1] == '.') {

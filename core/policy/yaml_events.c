@@ -295,8 +295,9 @@ bool yaml_close(struct yaml_reader *l)
 void yaml_document(struct yaml_reader *l, void (*read)(struct yaml_reader *, enum option_id),
 		   enum option_id id)
 {
-	if (!yaml_next(l) || !yaml_next(l)) /* stream start, document start */
-		return;
+	for (int i = 0; i < 2; i++) /* stream start, document start */
+		if (!yaml_next(l))
+			return;
 	if (yaml_is(l, YAML_STREAM_END_EVENT)) {
 		yaml_report_here(l, NULL, NULL, "empty: a policy is a mapping of sections");
 		return;
@@ -304,8 +305,9 @@ void yaml_document(struct yaml_reader *l, void (*read)(struct yaml_reader *, enu
 	if (!yaml_next(l))
 		return;
 	read(l, id);
-	if (!yaml_next(l) || !yaml_next(l)) /* document end, then stream end or another document */
-		return;
+	for (int i = 0; i < 2; i++) /* document end, then stream end or another document */
+		if (!yaml_next(l))
+			return;
 	if (!yaml_is(l, YAML_STREAM_END_EVENT))
 		yaml_report_here(l, NULL, NULL, "a second document is not accepted");
 }

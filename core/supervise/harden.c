@@ -46,34 +46,83 @@ static const int allowed[] = {
 	SYS_rt_sigsuspend, SYS_set_tid_address,
 };
 
+/*
+ * The list as a balanced tree of ranges: the kernel evaluates a program once for every number when it is installed, and a chain of
+ * comparisons would make that a seventh of the whole start.
+ */
+enum { NUMBERS = 512, THREADS_ONLY = 2 };
+
+struct range {
+	uint16_t from;
+	uint8_t answer; /* 0 refuse, 1 allow, THREADS_ONLY */
+};
+
+struct program {
+	struct sock_filter code[2 * NUMBERS];
+	unsigned short len;
+};
+
+static void emit(struct program *p, struct sock_filter instruction)
+{
+	p->code[p->len++] = instruction;
+}
+
+static void emit_answer(struct program *p, const struct range *range)
+{
+	/* Anything else fails rather than kills: a C library that probes for something newer falls back. */
+	const struct sock_filter refuse = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
+	const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+
+	if (range->answer == THREADS_ONLY) { /* clone() for the worker pool */
+		emit(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						     offsetof(struct seccomp_data, args[0])));
+		emit(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K,
+						     0x10000 /* CLONE_THREAD */, 0, 1));
+		emit(p, allow);
+	}
+	emit(p, range->answer == 1 ? allow : refuse);
+}
+
+static bool emit_tree(struct program *p, const struct range *ranges, size_t count)
+{
+	if (count == 1) {
+		emit_answer(p, ranges);
+		return true;
+	}
+
+	size_t half = count / 2;
+	unsigned short at = p->len;
+
+	emit(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, ranges[half].from, 0, 0));
+	if (!emit_tree(p, ranges, half) || p->len - at - 1 > 255)
+		return false;
+	p->code[at].jt = (uint8_t)(p->len - at - 1);
+	return emit_tree(p, ranges + half, count - half);
+}
+
 static bool install_filter(void)
 {
-	enum { FIXED = 12 };
-	struct sock_filter f[FIXED + 2 * ARRAY_LEN(allowed)];
-	unsigned short n = 0;
+	static struct program p;
+	static struct range ranges[NUMBERS];
+	uint8_t answers[NUMBERS] = {[SYS_clone] = THREADS_ONLY};
+	size_t count = 0;
 
-#define EMIT(...) f[n++] = (struct sock_filter)__VA_ARGS__
-#define LOAD(member) EMIT(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member)))
-#define RETURN(value) EMIT(BPF_STMT(BPF_RET | BPF_K, (value)))
-	LOAD(arch);
-	EMIT(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_NATIVE, 1, 0));
-	RETURN(SECCOMP_RET_KILL_PROCESS);
-	LOAD(nr);
-	for (size_t i = 0; i < ARRAY_LEN(allowed); i++) {
-		EMIT(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)allowed[i], 0, 1));
-		RETURN(SECCOMP_RET_ALLOW);
-	}
-	/* clone() of threads alone, for the worker pool. */
-	EMIT(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3));
-	LOAD(args[0]);
-	EMIT(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x10000 /* CLONE_THREAD */, 0, 1));
-	RETURN(SECCOMP_RET_ALLOW);
-	/* Anything else fails rather than kills: a C library that probes for something newer falls back. */
-	RETURN(SECCOMP_RET_ERRNO | ENOSYS);
-#undef RETURN
-#undef LOAD
-#undef EMIT
-	const struct sock_fprog program = {.len = n, .filter = f};
+	for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
+		answers[allowed[i]] = 1;
+	for (uint16_t nr = 0; nr < NUMBERS; nr++)
+		if (!nr || answers[nr] != answers[nr - 1])
+			ranges[count++] = (struct range){nr, answers[nr]};
+
+	emit(&p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+					      offsetof(struct seccomp_data, arch)));
+	emit(&p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_NATIVE, 1, 0));
+	emit(&p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
+	emit(&p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+					      offsetof(struct seccomp_data, nr)));
+	if (!emit_tree(&p, ranges, count))
+		return false;
+
+	const struct sock_fprog program = {.len = p.len, .filter = p.code};
 
 	return SYS(seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
 }

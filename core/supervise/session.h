@@ -81,6 +81,7 @@ struct session {
 
 	/* How it goes. */
 	bool guest_ended; /* status known */
+	bool guest_stopped;
 	int code, status; /* of the guest: CLD_*, exit status or signal */
 	bool guard_ended, holder_ended, all_ended;
 	enum end_reason reason;

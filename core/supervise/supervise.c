@@ -146,6 +146,8 @@ static void on_interrupt(struct session *s, int signal)
 		s->interrupted_by = signal;
 	s->interrupt_ns = now;
 	guest_signal(s, signal);
+	if (signal == SIGTERM && s->guest_stopped)
+		guest_signal(s, SIGCONT);
 	/* An interrupt may be meant for the program's own use (a prompt, a debugger); SIGTERM is meant to end it. */
 	if (signal == SIGTERM && !s->kill_ns)
 		s->kill_ns = now + s->record.kill_after_ns;
@@ -161,9 +163,11 @@ static void on_guest(struct session *s)
 			s->all_ended = true;
 			break;
 		case CLD_STOPPED:
+			s->guest_stopped = true;
 			terminal_stopped(s, event.status);
 			break;
 		case CLD_CONTINUED:
+			s->guest_stopped = false;
 			break;
 		default:
 			s->guest_ended = true;
@@ -208,6 +212,10 @@ static void on_signals(struct session *s)
 			on_interrupt(s, signal);
 			break;
 		case SIGHUP:
+			guest_signal(s, SIGHUP);
+			if (s->guest_stopped) /* else it would never hear it */
+				guest_signal(s, SIGCONT);
+			break;
 		case SIGQUIT:
 		case SIGUSR1:
 		case SIGUSR2:

@@ -418,7 +418,6 @@ int main(void)
 		cmocka_unit_test_setup(later_rows, begin),
 		cmocka_unit_test_setup(modes, begin),
 		cmocka_unit_test_setup(conflicts, begin),
-		cmocka_unit_test_setup(own_policy, begin),
 		cmocka_unit_test_setup(locking, begin),
 		cmocka_unit_test_setup(expansion_only_where_asked, begin),
 	};
