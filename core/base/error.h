@@ -18,7 +18,12 @@ struct origin {
 	uint32_t col;
 };
 
-enum severity { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_NOTE, SEVERITY_PLAIN /* "sandlock: text" */ };
+enum severity {
+	SEVERITY_ERROR,
+	SEVERITY_WARNING,
+	SEVERITY_NOTE,
+	SEVERITY_PLAIN /* "sandlock: text" */
+};
 
 /* At most this many errors are collected before "too many errors". */
 enum { ERROR_LIMIT = 20 };

@@ -70,9 +70,9 @@ static inline long sys_call6(long nr, long a, long b, long c, long d, long e, lo
 #define SYS_2(nr, a, b) sys_call6(nr, SYS_ARG(a), SYS_ARG(b), 0, 0, 0, 0)
 #define SYS_3(nr, a, b, c) sys_call6(nr, SYS_ARG(a), SYS_ARG(b), SYS_ARG(c), 0, 0, 0)
 #define SYS_4(nr, a, b, c, d) sys_call6(nr, SYS_ARG(a), SYS_ARG(b), SYS_ARG(c), SYS_ARG(d), 0, 0)
-#define SYS_5(nr, a, b, c, d, e) \
+#define SYS_5(nr, a, b, c, d, e)                                                                   \
 	sys_call6(nr, SYS_ARG(a), SYS_ARG(b), SYS_ARG(c), SYS_ARG(d), SYS_ARG(e), 0)
-#define SYS_6(nr, a, b, c, d, e, f) \
+#define SYS_6(nr, a, b, c, d, e, f)                                                                \
 	sys_call6(nr, SYS_ARG(a), SYS_ARG(b), SYS_ARG(c), SYS_ARG(d), SYS_ARG(e), SYS_ARG(f))
 #define SYS_PICK(_0, _1, _2, _3, _4, _5, _6, NAME, ...) NAME
 #define SYS(name, ...)                                                                             \

@@ -8,20 +8,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum answer { ANSWER_NO, ANSWER_YES, ANSWER_UNKNOWN /* not tried: the launcher finds out by doing */ };
+enum answer {
+	ANSWER_NO,
+	ANSWER_YES,
+	ANSWER_UNKNOWN /* not tried: the launcher finds out by doing */
+};
 
 struct host {
 	uint32_t audit_arch;
-	int landlock_abi;      /* 0: unavailable, landlock_errno says why */
-	int landlock_errno;    /* ENOSYS not built, EOPNOTSUPP disabled at boot */
+	int landlock_abi;   /* 0: unavailable, landlock_errno says why */
+	int landlock_errno; /* ENOSYS not built, EOPNOTSUPP disabled at boot */
 	uint32_t landlock_errata;
 	bool seccomp_filter;
 	bool seccomp_notify;
-	bool wait_killable;    /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19 */
-	bool proc_mounted;     /* /proc is a procfs */
-	bool cpu_threads;      /* reserved for the planner: more than one CPU is available */
+	bool wait_killable;	    /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19 */
+	bool proc_mounted;	    /* /proc is a procfs */
+	bool cpu_threads;	    /* reserved for the planner: more than one CPU is available */
 	enum answer user_namespace; /* CLONE_NEWUSER for this user, or root */
-	enum answer private_proc;   /* mounting a fresh procfs in it (containers often mask /proc) */
+	enum answer private_proc; /* mounting a fresh procfs in it (containers often mask /proc) */
 	const char *user_namespace_reason; /* static text when the answer is NO */
 	uint32_t uid, gid;
 	uint64_t capabilities; /* effective */
@@ -33,10 +37,10 @@ struct host {
 void host_probe(struct host *host);
 /* Also tries what only `check` asks for: namespaces, procfs, pidfd_getfd and process_vm_readv on a forked child. */
 struct host_details {
-	int process_vm_errno, pidfd_getfd_errno;    /* 0 = works */
+	int process_vm_errno, pidfd_getfd_errno; /* 0 = works */
 	int user_namespace_errno, mount_proc_errno, overlay_errno;
 	bool sync_wake_up, addfd_send;
-	int ptrace_scope;     /* -1: no Yama */
+	int ptrace_scope; /* -1: no Yama */
 	bool cgroup_delegated;
 	bool keyring;
 	bool ipv6;

@@ -21,10 +21,10 @@
 #define LL_MAKE_FIFO (1ULL << 10)
 #define LL_MAKE_BLOCK (1ULL << 11)
 #define LL_MAKE_SYM (1ULL << 12)
-#define LL_REFER (1ULL << 13)	 /* ABI 2 */
-#define LL_TRUNCATE (1ULL << 14) /* ABI 3 */
-#define LL_IOCTL_DEV (1ULL << 15) /* ABI 5 */
-#define LL_RESOLVE_UNIX (1ULL << 16) /* ABI 9 */
+#define LL_REFER (1ULL << 13)	       /* ABI 2 */
+#define LL_TRUNCATE (1ULL << 14)       /* ABI 3 */
+#define LL_IOCTL_DEV (1ULL << 15)      /* ABI 5 */
+#define LL_RESOLVE_UNIX (1ULL << 16)   /* ABI 9 */
 #define LL_NET_BIND_TCP (1ULL << 0)    /* ABI 4 */
 #define LL_NET_CONNECT_TCP (1ULL << 1) /* ABI 4 */
 #define LL_NET_BIND_UDP (1ULL << 2)    /* ABI 10 */

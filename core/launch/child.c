@@ -49,7 +49,8 @@ static long drop_capabilities(uint64_t keep)
 		long r = SYS(prctl, PR_CAPBSET_DROP, cap, 0, 0, 0);
 		if (r == -EINVAL)
 			break;
-		if (r == -EPERM) /* no CAP_SETPCAP: nothing to gain from the bounding set under NNP */
+		if (r ==
+		    -EPERM) /* no CAP_SETPCAP: nothing to gain from the bounding set under NNP */
 			break;
 		if (r < 0)
 			return r;
@@ -161,7 +162,8 @@ int child_filter(const struct child_confine *c, struct child_failure *failure)
 		flags |= SECCOMP_FILTER_FLAG_TSYNC;
 
 	long r = SYS(seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
-	if (r == -EINVAL && (flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)) /* before Linux 5.19 */
+	if (r == -EINVAL &&
+	    (flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)) /* before Linux 5.19 */
 		r = SYS(seccomp, SECCOMP_SET_MODE_FILTER,
 			flags & ~SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program);
 	if (r > 0 && c->tsync) /* the thread that could not be synchronised */
@@ -231,7 +233,8 @@ static bool looks_like_text(const char *path)
 	for (long i = 0; i < n; i++)
 		if (!start[i])
 			return false;
-	return n >= 0 && !(n >= 4 && start[0] == 0x7f && start[1] == 'E' && start[2] == 'L' && start[3] == 'F');
+	return n >= 0 && !(n >= 4 && start[0] == 0x7f && start[1] == 'E' && start[2] == 'L' &&
+			   start[3] == 'F');
 }
 
 /* Which of two failed tries tells the user more. */

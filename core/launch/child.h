@@ -30,7 +30,7 @@ enum child_step {
 	STEP_EXEC,
 	STEP_NAMESPACE, /* entering the view */
 	STEP_CLONE,
-	STEP_CANARY,	/* a protection turned out not to be on */
+	STEP_CANARY, /* a protection turned out not to be on */
 	STEP_COUNT
 };
 
@@ -50,24 +50,24 @@ struct child_confine {
 	uint32_t cpu_mask_bytes;
 	bool no_aslr; /* only effective before an exec */
 	bool no_thp, no_core;
-	int cwd_fd;	      /* O_PATH directory, or -1 */
-	const char *cwd;      /* used when cwd_fd is -1 and not NULL */
-	bool cwd_fallback;    /* a cwd that is not there becomes "/" */
+	int cwd_fd;	   /* O_PATH directory, or -1 */
+	const char *cwd;   /* used when cwd_fd is -1 and not NULL */
+	bool cwd_fallback; /* a cwd that is not there becomes "/" */
 	bool drop_caps;
-	uint64_t keep_caps;   /* capability bits that stay in permitted and effective */
-	int ruleset_fd;	      /* -1: no Landlock */
+	uint64_t keep_caps; /* capability bits that stay in permitted and effective */
+	int ruleset_fd;	    /* -1: no Landlock */
 	uint32_t restrict_flags;
 	const struct sock_filter *filter;
 	uint32_t filter_len;
 	bool listener; /* install with NEW_LISTENER */
 	bool wait_killable;
-	bool tsync;    /* preload: all threads */
+	bool tsync;	  /* preload: all threads */
 	bool root_closed; /* "/" is not granted: opening it must fail once Landlock is on (self-test) */
 };
 
 /* Where and why it failed; written by the child, read by the parent after the child is gone. */
 struct child_failure {
-	volatile int32_t step; /* enum child_step; STEP_NONE = no failure */
+	volatile int32_t step;	/* enum child_step; STEP_NONE = no failure */
 	volatile int32_t error; /* errno, positive */
 	volatile int32_t index; /* which rlimit, which exec candidate */
 };
@@ -80,6 +80,7 @@ int child_filter(const struct child_confine *confine, struct child_failure *fail
 int child_sweep(int first, const int *keep, uint32_t keep_count, bool unshare);
 /* Tries each candidate path in order like execvp: the errno that explains best. Text files without #! run under /bin/sh when
  * `shell_argv` is not NULL (its [1] is replaced by the path). Returns only on failure: -errno. */
-int child_exec(const char *const *candidates, char *const *argv, char *const *envp, char **shell_argv);
+int child_exec(const char *const *candidates, char *const *argv, char *const *envp,
+	       char **shell_argv);
 
 #endif

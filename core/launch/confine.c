@@ -93,8 +93,8 @@ static struct origin step_origin(const struct plan *plan, int step, int index)
 		for (size_t i = 0; i < plan->rlimit_count; i++) {
 			bool nofile = plan->rlimits[i].resource == RLIMIT_NOFILE;
 
-			if (nofile ? step == STEP_NOFILE :
-				     step == STEP_RLIMIT && n++ == (size_t)index)
+			if (nofile ? step == STEP_NOFILE
+				   : step == STEP_RLIMIT && n++ == (size_t)index)
 				return plan->rlimits[i].origin;
 		}
 	if (step == STEP_NAMESPACE)

@@ -50,8 +50,8 @@ static bool passes(const char *entry, const struct value *patterns)
 		const char *pattern = patterns->items[i].text;
 		size_t n = strlen(pattern);
 
-		if (n && pattern[n - 1] == '*' ? !strncmp(entry, pattern, n - 1) :
-						 n == len && !strncmp(entry, pattern, n))
+		if (n && pattern[n - 1] == '*' ? !strncmp(entry, pattern, n - 1)
+					       : n == len && !strncmp(entry, pattern, n))
 			return true;
 	}
 	return false;
@@ -77,7 +77,8 @@ static bool read_env_file(struct env_list *list, const struct item *item, struct
 				       "cannot read the environment file %s",
 				       error_quote(err, item->text));
 	if (!S_ISREG(st.st_mode) || st.st_size > ENV_FILE_LIMIT)
-		return error_add(err, item->origin, NULL, "%s is not a regular file of at most 1 MiB",
+		return error_add(err, item->origin, NULL,
+				 "%s is not a regular file of at most 1 MiB",
 				 error_quote(err, item->text));
 	char *text = arena_alloc(list->arena, (size_t)st.st_size + 1);
 	ssize_t n = fd_read_all(fd, text, (size_t)st.st_size);
@@ -166,8 +167,7 @@ bool environment_build(const struct policy *policy, const struct surroundings *s
 		set_entry(&list,
 			  arena_printf(arena, "ROCR_VISIBLE_DEVICES=%s", str_text(&indices)));
 	}
-	list.entries =
-		arena_grow(arena, list.entries, list.count, &list.cap, sizeof *list.entries);
+	list.entries = arena_grow(arena, list.entries, list.count, &list.cap, sizeof *list.entries);
 	list.entries[list.count] = NULL;
 	*out = list.entries;
 	return err->errors == errors;
@@ -195,8 +195,8 @@ const char *const *exec_candidates(const char *name, char *const *environment, s
 	for (const char *p = path;; p++) {
 		size_t len = strcspn(p, ":");
 
-		list[used++] = len ? arena_printf(arena, "%.*s/%s", (int)len, p, name) :
-				     arena_printf(arena, "./%s", name);
+		list[used++] = len ? arena_printf(arena, "%.*s/%s", (int)len, p, name)
+				   : arena_printf(arena, "./%s", name);
 		p += len;
 		if (!*p)
 			break;

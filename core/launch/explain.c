@@ -52,13 +52,15 @@ static int explain_exec(int error, const char *const *candidates, const char *co
 			  error_quote(err, command));
 		return STATUS_NOT_FOUND;
 	}
-	error_add_errno(err, NO_ORIGIN, NULL, error, "cannot execute %s", error_quote(err, command));
+	error_add_errno(err, NO_ORIGIN, NULL, error, "cannot execute %s",
+			error_quote(err, command));
 	if (error == ENOENT || error == ENOTDIR)
 		error_hint(err, "%s exists; its interpreter or loader is missing or not granted",
 			   error_quote(err, found));
 	else if (error == EACCES && stat(found, &st) == 0 && S_ISREG(st.st_mode) &&
 		 access(found, X_OK) == 0)
-		error_hint(err, "grant it with the program's libraries: -r %s (or a directory above)",
+		error_hint(err,
+			   "grant it with the program's libraries: -r %s (or a directory above)",
 			   found);
 	return STATUS_CANNOT_EXEC;
 }
@@ -80,10 +82,13 @@ int launch_explain(int step, int error, int index, const char *place, const char
 	else
 		error_add_errno(err, origin, NULL, error, "%s", step_texts[step]);
 	if (step == STEP_SECCOMP && error == EBUSY)
-		error_hint(err, "a supervised sandbox cannot run inside another one: use --no-supervisor");
+		error_hint(
+			err,
+			"a supervised sandbox cannot run inside another one: use --no-supervisor");
 	if (step == STEP_LANDLOCK && error == E2BIG)
 		error_hint(err, "16 Landlock layers are the kernel's limit");
 	if (step == STEP_CANARY && index == STEP_LANDLOCK)
-		error_hint(err, "Landlock was accepted but did not refuse a path that is not granted");
+		error_hint(err,
+			   "Landlock was accepted but did not refuse a path that is not granted");
 	return STATUS_SANDLOCK;
 }

@@ -162,9 +162,9 @@ static int guard_child(void *argument)
 		siginfo_t info;
 		long r;
 
-		while ((info.si_pid = 0,
-			r = SYS(waitid, P_ALL, 0, &info, WEXITED | WSTOPPED | WCONTINUED | WNOHANG,
-				0)) == 0 &&
+		while ((info.si_pid = 0, r = SYS(waitid, P_ALL, 0, &info,
+						 WEXITED | WSTOPPED | WCONTINUED | WNOHANG, 0)) ==
+			       0 &&
 		       info.si_pid)
 			if (info.si_pid == g->guest_pid)
 				report(g, info.si_code, info.si_status);
@@ -180,8 +180,8 @@ static int guard_child(void *argument)
 
 int guard_start(struct guard *g)
 {
-	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			   -1, 0);
+	char *stack =
+		mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (stack == MAP_FAILED)
 		return -errno;

@@ -39,7 +39,8 @@ struct guard {
 
 	/* Shared words. */
 	uint32_t phase; /* enum guard_phase; futex */
-	uint32_t go;	/* futex: the guest may exec; 1 from the start unless the supervisor has to do something first */
+	uint32_t
+		go; /* futex: the guest may exec; 1 from the start unless the supervisor has to do something first */
 	int guard_pid, guest_pid, guest_pidfd;
 	int listener;
 	struct child_failure failure;

@@ -86,8 +86,8 @@ static const struct plan_mount *mount_above(const struct plan *plan, const char 
 static bool find_missing(const struct plan *plan, struct arena *arena, struct holder_setup *h,
 			 struct error *err)
 {
-	const char **directories = arena_array(arena, plan->view.mount_count * 16 + 1,
-					       sizeof *directories);
+	const char **directories =
+		arena_array(arena, plan->view.mount_count * 16 + 1, sizeof *directories);
 
 	for (size_t i = 0; i < plan->view.mount_count; i++) {
 		const struct plan_mount *m = &plan->view.mounts[i];
@@ -106,8 +106,7 @@ static bool find_missing(const struct plan *plan, struct arena *arena, struct ho
 			continue;
 		if (stat(m->target, &st) == 0) {
 			if (S_ISDIR(st.st_mode) != S_ISDIR(source.st_mode))
-				error_add(err, m->origin, NULL,
-					  "cannot mount a %s over the %s %s",
+				error_add(err, m->origin, NULL, "cannot mount a %s over the %s %s",
 					  S_ISDIR(source.st_mode) ? "directory" : "file",
 					  S_ISDIR(st.st_mode) ? "directory" : "file",
 					  error_quote(err, m->target));
@@ -120,8 +119,9 @@ static bool find_missing(const struct plan *plan, struct arena *arena, struct ho
 		if (stat(top, &st) == 0 || !S_ISDIR(source.st_mode)) {
 			error_add(err, m->origin, NULL, "the mount point %s does not exist",
 				  error_quote(err, m->target));
-			error_hint(err,
-				   "create it, or mount below a directory that the host does not have");
+			error_hint(
+				err,
+				"create it, or mount below a directory that the host does not have");
 			continue;
 		}
 		if (slash)
@@ -202,10 +202,9 @@ static void prepare_mounts(const struct plan *plan, struct arena *arena, struct 
 		}
 		out->flags = MS_NOSUID | MS_NODEV | (read_only ? MS_RDONLY : 0u) |
 			     (no_exec ? MS_NOEXEC : 0u);
-		out->tmpfs_options =
-			m->size ? arena_printf(arena, "mode=%o,size=%llu", m->mode,
-					       (unsigned long long)m->size) :
-				  arena_printf(arena, "mode=%o", m->mode);
+		out->tmpfs_options = m->size ? arena_printf(arena, "mode=%o,size=%llu", m->mode,
+							    (unsigned long long)m->size)
+					     : arena_printf(arena, "mode=%o", m->mode);
 	}
 	h->mounts = mounts;
 }

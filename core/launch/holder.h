@@ -13,7 +13,7 @@ enum { HOLDER_NAMESPACES = 5 };
 struct holder {
 	int pid;
 	int control_fd; /* closing it ends the sandbox; a byte 'w' means: end when the last process is gone */
-	int root_fd;	/* O_PATH: the view's root directory, seen from here */
+	int root_fd;			     /* O_PATH: the view's root directory, seen from here */
 	int namespace_fd[HOLDER_NAMESPACES]; /* user, pid, mnt, uts, ipc: the order of entering */
 };
 

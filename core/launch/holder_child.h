@@ -23,8 +23,9 @@ enum holder_step {
 struct holder_mount {
 	const char *target, *source; /* source NULL: tmpfs */
 	bool skip;		     /* optional, and not there */
-	bool make, directory;	     /* the mount point lies in a tmpfs of ours: make it (a directory, or a file) */
-	int tree;		     /* detached copy of the source, taken before anything is covered */
+	bool make,
+		directory; /* the mount point lies in a tmpfs of ours: make it (a directory, or a file) */
+	int tree;	   /* detached copy of the source, taken before anything is covered */
 	const char *tmpfs_options;
 	unsigned long flags; /* MS_* of a tmpfs */
 	uint64_t attributes; /* MOUNT_ATTRIBUTE_* of a bind */
@@ -46,7 +47,7 @@ struct holder_root_entry {
 };
 
 struct holder_setup {
-	int control_fd;	 /* this side */
+	int control_fd;		 /* this side */
 	int launcher_control_fd; /* the other side, inherited by accident of clone: closed first */
 	const char *hostname;
 	size_t hostname_len;

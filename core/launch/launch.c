@@ -165,22 +165,20 @@ static int write_image(const struct launch *l, const struct holder *holder, int 
 
 	image_begin(&w, arena);
 	/* Entering a mount namespace forgets the directory: a view starts where the caller was. */
-	record.cwd = image_add_text(&w, plan->cwd	   ? plan->cwd :
-					plan->view.wanted ? l->s->cwd :
-							    NULL);
+	record.cwd = image_add_text(&w, plan->cwd	    ? plan->cwd
+					: plan->view.wanted ? l->s->cwd
+							    : NULL);
 	record.hostname = image_add_text(&w, plan->hostname);
 	record.name = image_add_text(&w, policy_text(l->policy, OPT_name, NULL));
 
-	struct launch_origin *origins =
-		arena_array(arena, plan->rlimit_count + 4, sizeof *origins);
+	struct launch_origin *origins = arena_array(arena, plan->rlimit_count + 4, sizeof *origins);
 	uint32_t origin_count = confine_origins(plan, &w, origins, err);
 
 	image_add(&w, IMAGE_PLAN, &record, 1, sizeof record);
 	image_add(&w, IMAGE_ORIGINS, origins, origin_count, sizeof *origins);
 	image_add(&w, IMAGE_RLIMITS, confine->rlimits, confine->rlimit_count,
 		  sizeof *confine->rlimits);
-	image_add(&w, IMAGE_FILTER, plan->filter, (uint32_t)plan->filter_len,
-		  sizeof *plan->filter);
+	image_add(&w, IMAGE_FILTER, plan->filter, (uint32_t)plan->filter_len, sizeof *plan->filter);
 	add_texts(&w, arena, IMAGE_ARGV, (const char *const *)l->command);
 	add_texts(&w, arena, IMAGE_ENVIRONMENT, (const char *const *)l->environment);
 	add_texts(&w, arena, IMAGE_CANDIDATES, l->candidates);
@@ -230,7 +228,8 @@ int launch_supervised(const struct launch *l, enum refusal *refused, struct erro
 	}
 	long r = SYS(landlock_restrict_self, outer_rules, 0);
 	if (r < 0) {
-		error_add_errno(err, NO_ORIGIN, NULL, (int)-r, "cannot take the outer Landlock layer");
+		error_add_errno(err, NO_ORIGIN, NULL, (int)-r,
+				"cannot take the outer Landlock layer");
 		if (r == -E2BIG)
 			error_hint(err, "16 Landlock layers are the kernel's limit");
 		goto failed;

@@ -15,17 +15,17 @@ struct launch {
 	const struct host *host;
 	const struct surroundings *s;
 	char **arguments; /* sandlock's own argv; wiped before process 1 of the sandbox can show it */
-	char *const *command; /* NULL-terminated argv of the program */
-	char *const *environment; /* the program's, final */
+	char *const *command;	       /* NULL-terminated argv of the program */
+	char *const *environment;      /* the program's, final */
 	const char *const *candidates; /* paths to try, NULL-terminated */
-	int status_fd, report_fd; /* -1: none */
+	int status_fd, report_fd;      /* -1: none */
 	bool quiet, compat;
 	uint64_t started_ns; /* CLOCK_MONOTONIC */
 };
 
 /* environment.c: the program's environment, and the paths that its name can mean. */
-bool environment_build(const struct policy *policy, const struct surroundings *s, struct arena *arena,
-		       char ***out, struct error *err);
+bool environment_build(const struct policy *policy, const struct surroundings *s,
+		       struct arena *arena, char ***out, struct error *err);
 const char *const *exec_candidates(const char *name, char *const *environment, struct arena *arena);
 
 /* Confines this process and execs the command. Returns the exit status for a failure that is in `err`. */

@@ -24,7 +24,8 @@ enum record_flag {
 	RECORD_QUIET = 1 << 11,
 	RECORD_COMPAT = 1 << 12, /* the reference's exit statuses */
 	RECORD_HAS_CPU_MASK = 1 << 13,
-	RECORD_CWD_FALLBACK = 1 << 14, /* an inherited directory that is not in the view becomes "/" */
+	RECORD_CWD_FALLBACK =
+		1 << 14, /* an inherited directory that is not in the view becomes "/" */
 	RECORD_HAS_NOFILE = 1 << 15,
 };
 

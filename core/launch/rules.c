@@ -63,9 +63,10 @@ static bool missing_path(const struct plan_rule *rule, int error, struct error *
 		return error_add_errno(err, rule->origin, NULL, error, "cannot open %s",
 				       error_quote(err, rule->path));
 	error_add(err, rule->origin, NULL, "%s does not exist", error_quote(err, rule->path));
-	error_hint(err, rule->origin.line ?
-				"append '?' to the path to skip it where it is missing" :
-				"--fs-read-if-exists and --fs-write-if-exists skip a missing path");
+	error_hint(err,
+		   rule->origin.line
+			   ? "append '?' to the path to skip it where it is missing"
+			   : "--fs-read-if-exists and --fs-write-if-exists skip a missing path");
 	return false;
 }
 
@@ -76,9 +77,9 @@ static bool add_ports(const struct plan *plan, int ruleset, struct error *err)
 			.allowed_access = plan->ports[i].access & plan->handled_net,
 			.port = plan->ports[i].port,
 		};
-		long r = rule.allowed_access ?
-				 SYS(landlock_add_rule, ruleset, LL_RULE_NET_PORT, &rule, 0) :
-				 0;
+		long r = rule.allowed_access
+				 ? SYS(landlock_add_rule, ruleset, LL_RULE_NET_PORT, &rule, 0)
+				 : 0;
 
 		if (r < 0)
 			return error_add_errno(err, NO_ORIGIN, NULL, (int)-r,
@@ -112,8 +113,8 @@ bool rules_open(const struct plan *plan, int root_fd, const struct own_rule *own
 			missing_path(rule, errno, err);
 			continue;
 		}
-		long r = fstat(fd, &st) < 0 ? -errno :
-					      add_rule(*guest, fd, rule->access, plan->handled_fs,
+		long r = fstat(fd, &st) < 0 ? -errno
+					    : add_rule(*guest, fd, rule->access, plan->handled_fs,
 						       S_ISDIR(st.st_mode));
 		if (r >= 0 && outer)
 			r = add_rule(*outer, fd, rule->access, plan->handled_fs,
@@ -132,8 +133,7 @@ bool rules_open(const struct plan *plan, int root_fd, const struct own_rule *own
 		if (fd < 0 || fstat(fd, &st) < 0)
 			return error_add_errno(err, NO_ORIGIN, NULL, errno, "cannot open %s",
 					       own[i].path);
-		long r = add_rule(*outer, fd, own[i].access, plan->handled_fs,
-				  S_ISDIR(st.st_mode));
+		long r = add_rule(*outer, fd, own[i].access, plan->handled_fs, S_ISDIR(st.st_mode));
 		if (r < 0)
 			return error_add_errno(err, NO_ORIGIN, NULL, (int)-r,
 					       "cannot add a Landlock rule for %s", own[i].path);

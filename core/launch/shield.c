@@ -25,9 +25,10 @@ static const char *resolve(struct arena *arena, const char *path)
 		char *real = realpath(copy, NULL);
 
 		if (real) {
-			char *text = rest ? arena_printf(arena, "%s/%s", strcmp(real, "/") ? real : "",
-							 path + (rest - copy)) :
-					    arena_strdup(arena, real);
+			char *text =
+				rest ? arena_printf(arena, "%s/%s", strcmp(real, "/") ? real : "",
+						    path + (rest - copy))
+				     : arena_strdup(arena, real);
 
 			free(real);
 			return text;
@@ -71,7 +72,8 @@ static bool cover(struct shields *sh, const char *path, const char *grant, struc
 			continue;
 		const char *part = arena_strndup(sh->arena, path, (size_t)(p - path));
 
-		if (stat(part, &st) < 0 && (!directory || (mkdir(part, 0700) < 0 && errno != EEXIST)))
+		if (stat(part, &st) < 0 &&
+		    (!directory || (mkdir(part, 0700) < 0 && errno != EEXIST)))
 			return true; /* cannot be made by us, so neither by the guest with our rights */
 		add(sh, part, !*p, origin);
 		if (!*p)
@@ -92,9 +94,10 @@ static bool protect(struct shields *sh, const char *path, bool directory)
 			struct origin origin = value->items[k].origin;
 
 			if (beneath(grant, real)) {
-				error_add(sh->err, origin, NULL,
-					  "%s decides what the next sandbox may do; it must not be writable inside",
-					  error_quote(sh->err, real));
+				error_add(
+					sh->err, origin, NULL,
+					"%s decides what the next sandbox may do; it must not be writable inside",
+					error_quote(sh->err, real));
 				error_hint(sh->err, "--allow-self-modify permits it");
 				return false;
 			}

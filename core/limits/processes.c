@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 enum {
-	PID_LIMIT = 4 * 1024 * 1024, /* PID_MAX_LIMIT of 64-bit kernels */
+	PID_LIMIT = 4 * 1024 * 1024,   /* PID_MAX_LIMIT of 64-bit kernels */
 	SETTLE_NS = 100 * 1000 * 1000, /* a permitted call has returned after this long */
 	RETRY_NS = 500 * 1000,
 };
@@ -36,13 +36,13 @@ static struct {
 	struct task {
 		int pid;
 		int pidfd; /* -1: no descriptor was left; looked up in /proc each time */
-	} *tasks;
+	} * tasks;
 	struct pollfd *polls;
 	uint32_t count;
 	struct permit {
 		int tid;
 		uint64_t when;
-	} *permits;
+	} * permits;
 	uint32_t permit_count;
 	int *scratch;
 	size_t room;

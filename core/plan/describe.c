@@ -150,9 +150,9 @@ static void describe_supervision(const struct plan *plan, struct str *out)
 		str_printf(out, "duration     at most %.3f s\n",
 			   (double)plan->max_duration_ns / 1e9);
 	str_printf(out, "descendants  %s\n",
-		   plan->descendants == DESCENDANTS_WAIT  ? "waited for" :
-		   plan->descendants == DESCENDANTS_LEAVE ? "left alone" :
-							    "killed");
+		   plan->descendants == DESCENDANTS_WAIT    ? "waited for"
+		   : plan->descendants == DESCENDANTS_LEAVE ? "left alone"
+							    : "killed");
 }
 
 void plan_describe(const struct plan *plan, struct str *out)

@@ -152,8 +152,8 @@ static bool watched(const struct building *b)
 {
 	const struct plan *plan = b->plan;
 
-	return plan->descendants != DESCENDANTS_LEAVE || plan->timeout_ns || plan->max_duration_ns ||
-	       plan->view.wanted || needs_listener(plan) ||
+	return plan->descendants != DESCENDANTS_LEAVE || plan->timeout_ns ||
+	       plan->max_duration_ns || plan->view.wanted || needs_listener(plan) ||
 	       policy_is_set(b->policy, OPT_status_fd) || policy_is_set(b->policy, OPT_report);
 }
 

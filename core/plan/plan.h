@@ -13,33 +13,38 @@
 
 /* Who stays after the program has started. */
 enum plan_mode {
-	PLAN_IN_PLACE,	/* nobody: the launcher confines itself and execs */
+	PLAN_IN_PLACE, /* nobody: the launcher confines itself and execs */
 	PLAN_SUPERVISE, /* the supervisor: waits, ends descendants, and answers traps when plan.listener is set */
-	PLAN_PRELOAD,	/* the preload library applies it in a running process */
+	PLAN_PRELOAD, /* the preload library applies it in a running process */
 };
 
 /* Conditions of syscalls.def rows (column `when`). A row is active when all its bits are set here. */
 enum plan_feature {
 	WHEN_ALWAYS = 0,
-	WHEN_LISTENER = 1 << 0,	    /* a supervisor answers */
+	WHEN_LISTENER = 1 << 0, /* a supervisor answers */
 	WHEN_NO_LISTENER = 1 << 1,
-	WHEN_NO_SYSV = 1 << 2,	    /* sysv_ipc not granted */
-	WHEN_STRICT = 1 << 3,	    /* not --nestable: the rows an inner sandbox would need stay denied */
+	WHEN_NO_SYSV = 1 << 2, /* sysv_ipc not granted */
+	WHEN_STRICT = 1 << 3, /* not --nestable: the rows an inner sandbox would need stay denied */
 	WHEN_NO_UDP = 1 << 4,
-	WHEN_BIND_RULES = 1 << 5,   /* TCP bind is restricted, so listen() without bind must not autobind */
-	WHEN_SHARED_PIDS = 1 << 6,  /* no PID namespace: outsiders can be named */
-	WHEN_NO_SIGNAL_SCOPE = 1 << 7, /* Landlock cannot confine signals here (ABI < 6) and they were not disabled */
+	WHEN_BIND_RULES =
+		1 << 5, /* TCP bind is restricted, so listen() without bind must not autobind */
+	WHEN_SHARED_PIDS = 1 << 6, /* no PID namespace: outsiders can be named */
+	WHEN_NO_SIGNAL_SCOPE =
+		1
+		<< 7, /* Landlock cannot confine signals here (ABI < 6) and they were not disabled */
 	WHEN_PROCESS_LIMIT = 1 << 8,
-	WHEN_HOSTNAME = 1 << 9,	    /* virtual host name without a UTS namespace */
+	WHEN_HOSTNAME = 1 << 9,		/* virtual host name without a UTS namespace */
 	WHEN_ERRNO_KERNEL = 1 << 10,	/* graceful errnos (ENOSYS, EPROTONOSUPPORT) */
 	WHEN_ERRNO_REFERENCE = 1 << 11, /* errno_compat: reference: EPERM instead */
 	WHEN_CLOSED_UNKNOWN = 1 << 12,	/* numbers newer than the table: ENOSYS */
 	WHEN_NO_NETLINK = 1 << 13,
-	WHEN_METADATA_CLOSED = 1 << 14, /* nothing is writable: chmod, chown, xattr... are denied for good */
-	WHEN_NO_INET = 1 << 15,		/* --no-net: no INET or INET6 socket at all */
-	WHEN_NO_INET6 = 1 << 16,	/* --no-ipv6 */
-	WHEN_NO_BIND_PORTS = 1 << 17,	/* not one TCP port may be bound */
-	WHEN_HOSTNAME_FILES = 1 << 18,	/* files that show the host name are readable, so opens are trapped too */
+	WHEN_METADATA_CLOSED =
+		1 << 14, /* nothing is writable: chmod, chown, xattr... are denied for good */
+	WHEN_NO_INET = 1 << 15,	      /* --no-net: no INET or INET6 socket at all */
+	WHEN_NO_INET6 = 1 << 16,      /* --no-ipv6 */
+	WHEN_NO_BIND_PORTS = 1 << 17, /* not one TCP port may be bound */
+	WHEN_HOSTNAME_FILES =
+		1 << 18, /* files that show the host name are readable, so opens are trapped too */
 };
 
 enum rule_flag {
@@ -73,9 +78,9 @@ struct plan_mount {
 
 struct plan_view {
 	bool wanted;
-	bool required;	     /* --view private, or something only a view can give: no fallback */
-	bool private_proc;   /* mount a fresh /proc */
-	bool user_namespace; /* false only for root that keeps its own (never by default) */
+	bool required;	      /* --view private, or something only a view can give: no fallback */
+	bool private_proc;    /* mount a fresh /proc */
+	bool user_namespace;  /* false only for root that keeps its own (never by default) */
 	const char *hostname; /* UTS namespace when not NULL */
 	uint32_t inside_uid, inside_gid;
 	bool map_all; /* root: map every id onto itself; else the single id above */
@@ -85,7 +90,7 @@ struct plan_view {
 };
 
 struct plan_rlimit {
-	int resource; /* RLIMIT_* */
+	int resource;	     /* RLIMIT_* */
 	uint64_t soft, hard; /* RLIM_INFINITY = UINT64_MAX */
 	struct origin origin;
 };
@@ -160,16 +165,18 @@ struct plan_shield {
 
 /* What the caller brings besides the policy. */
 struct plan_request {
-	enum plan_mode wanted; /* PLAN_SUPERVISE for run; IN_PLACE for confine and --no-supervisor; PRELOAD */
-	unsigned mode;	       /* enum option_mode, for messages */
+	enum plan_mode
+		wanted; /* PLAN_SUPERVISE for run; IN_PLACE for confine and --no-supervisor; PRELOAD */
+	unsigned mode; /* enum option_mode, for messages */
 	const char *cwd;
 	const struct plan_shield *shields;
 	size_t shield_count;
 };
 
 /* Decides everything. Diagnostics carry the origin of the option that cannot be enforced. All memory is in `arena`. */
-bool plan_build(const struct policy *policy, const struct host *host, const struct plan_request *request,
-		struct arena *arena, struct plan *out, struct error *err);
+bool plan_build(const struct policy *policy, const struct host *host,
+		const struct plan_request *request, struct arena *arena, struct plan *out,
+		struct error *err);
 
 /* landlock.c */
 uint64_t landlock_fs_mask(int abi);
@@ -179,11 +186,13 @@ uint64_t landlock_scope_mask(int abi);
 
 /* filter.c: syscalls.def + features -> BPF. `deny` are extra syscall numbers (EPERM). Fails only when the program would
  * pass the kernel's 4096 instructions. */
-bool filter_compile(uint32_t features, uint32_t audit_arch, const int *deny, size_t deny_count, struct arena *arena,
-		    const struct sock_filter **out, size_t *len, struct error *err);
+bool filter_compile(uint32_t features, uint32_t audit_arch, const int *deny, size_t deny_count,
+		    struct arena *arena, const struct sock_filter **out, size_t *len,
+		    struct error *err);
 /* bpf_run.c: what the kernel would answer (tests, cache loading, `policy explain`). `data` as struct seccomp_data. */
 struct seccomp_data;
-uint32_t bpf_run(const struct sock_filter *filter, size_t len, const struct seccomp_data *data, bool *bad);
+uint32_t bpf_run(const struct sock_filter *filter, size_t len, const struct seccomp_data *data,
+		 bool *bad);
 /* Numbers of this architecture. -1 when unknown. */
 int syscall_number(const char *name);
 const char *syscall_name(int nr);

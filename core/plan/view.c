@@ -15,7 +15,7 @@ struct wishes {
 	struct origin private_origin, mounts_origin, user_origin, proc_origin, hostname_origin;
 };
 
-static const enum option_id grant_ids[] = {OPT_fs_read,	      OPT_fs_read_if_exists,
+static const enum option_id grant_ids[] = {OPT_fs_read,	       OPT_fs_read_if_exists,
 					   OPT_fs_read_noexec, OPT_fs_exec,
 					   OPT_fs_write,       OPT_fs_write_if_exists};
 
@@ -245,10 +245,11 @@ static bool without_view(struct building *b, const struct wishes *w, const char 
 	if (w->mounts)
 		ok = refuse(b, w->mounts_origin, "mounts need a private view", why);
 	if (w->shields) {
-		ok = error_add(b->err, b->request->shields[0].origin, NULL,
-			       "the grant reaches %s, which decides what the next sandbox may do, and "
-			       "it cannot be protected: %s",
-			       b->request->shields[b->request->shield_count - 1].path, why);
+		ok = error_add(
+			b->err, b->request->shields[0].origin, NULL,
+			"the grant reaches %s, which decides what the next sandbox may do, and "
+			"it cannot be protected: %s",
+			b->request->shields[b->request->shield_count - 1].path, why);
 		error_hint(b->err, "narrow the grant, or say --allow-self-modify");
 	}
 	if (w->user)

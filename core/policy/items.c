@@ -73,7 +73,8 @@ static bool parse_time(struct parse *p, const char *text, struct item *item)
 		return false;
 	item->num = (uint64_t)nanoseconds;
 	/* A bare number is a time in YAML only; @ means the same everywhere. */
-	item->text = *text == '@' || strchr(text, ':') ? text : arena_printf(p->c.arena, "@%s", text);
+	item->text =
+		*text == '@' || strchr(text, ':') ? text : arena_printf(p->c.arena, "@%s", text);
 	return true;
 }
 

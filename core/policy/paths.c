@@ -451,7 +451,8 @@ static bool mount_options(const char *text, struct item *out, uint64_t *mode, st
 				return false;
 			continue;
 		}
-		if (mode && strcmp(word, "or-host") == 0) { /* the host's own directory where no view is possible */
+		if (mode && strcmp(word, "or-host") ==
+				    0) { /* the host's own directory where no view is possible */
 			out->flags |= ITEM_OPTIONAL;
 			continue;
 		}
@@ -459,7 +460,8 @@ static bool mount_options(const char *text, struct item *out, uint64_t *mode, st
 			i++;
 		if (i == ARRAY_LEN(mount_words)) {
 			complain(c, "unknown option \"%s\"", word);
-			suggest(c, "options are ro, rw, noexec%s", mode ? ", or-host and mode=OCTAL" : "");
+			suggest(c, "options are ro, rw, noexec%s",
+				mode ? ", or-host and mode=OCTAL" : "");
 			return false;
 		}
 		out->flags = (out->flags | mount_words[i].set) & ~mount_words[i].clear;

@@ -490,7 +490,7 @@ bool yaml_set(const char *assignment, const struct surroundings *s, struct polic
 	const char *dot = memchr(assignment, '.', equals ? (size_t)(equals - assignment) : 0);
 	struct arena *arena = policy->arena;
 
-	if (!dot || dot == assignment || dot + 1 == equals) {
+	if (!equals || !dot || dot == assignment || dot + 1 == equals) {
 		error_add(err, origin, NULL, "invalid assignment %s: expected SECTION.KEY=VALUE",
 			  error_quote(err, assignment));
 		error_hint(err, "for example: %s limits.processes=64", origin.file);

@@ -27,8 +27,8 @@ struct reply handle_uname(const struct call *call)
 	strncpy(name.nodename, call->session->hostname, sizeof name.nodename - 1);
 	if (!notify_valid(call))
 		return reply_fail(EINTR);
-	return memory_write(call, call->args[0], &name, sizeof name) < 0 ? reply_fail(EFAULT) :
-									   reply_value(0);
+	return memory_write(call, call->args[0], &name, sizeof name) < 0 ? reply_fail(EFAULT)
+									 : reply_value(0);
 }
 
 /* The path as the caller means it, opened for identification alone: no data, no side effect. */
@@ -69,7 +69,8 @@ static struct reply copy_of_name(const struct call *call, uint64_t flags)
 		return reply_fail(EACCES);
 	auto_fd memory = memfd_create("hostname", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (memory < 0 || fd_write_all(memory, text, (size_t)len) < 0 ||
-	    fcntl(memory, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+	    fcntl(memory, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) <
+		    0)
 		return reply_fail(EIO);
 	/* A description of its own, read-only: offset and flags are the caller's alone. */
 	snprintf(path, sizeof path, "/proc/self/fd/%d", memory);

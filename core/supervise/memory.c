@@ -11,8 +11,8 @@ static int transfer(const struct call *call, uint64_t address, void *buffer, siz
 {
 	struct iovec local = {.iov_base = buffer, .iov_len = len};
 	struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = len};
-	ssize_t n = write ? process_vm_writev(call->pid, &local, 1, &remote, 1, 0) :
-			    process_vm_readv(call->pid, &local, 1, &remote, 1, 0);
+	ssize_t n = write ? process_vm_writev(call->pid, &local, 1, &remote, 1, 0)
+			  : process_vm_readv(call->pid, &local, 1, &remote, 1, 0);
 
 	if (n < 0)
 		return -errno;

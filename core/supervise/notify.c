@@ -38,8 +38,7 @@ bool notify_open(struct session *s)
 	struct seccomp_notif_sizes sizes;
 
 	if (SYS(seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0 ||
-	    sizes.seccomp_notif > sizeof request ||
-	    sizes.seccomp_notif_resp > RESPONSE_ROOM)
+	    sizes.seccomp_notif > sizeof request || sizes.seccomp_notif_resp > RESPONSE_ROOM)
 		return false;
 	request_size = sizes.seccomp_notif;
 	/* The caller's wake-up happens on our CPU: without it a trap costs ten times as much in a virtual machine. EINVAL before
@@ -137,8 +136,7 @@ void notify_serve(struct session *s)
 	s->traps++;
 	s->traps_by_nr[slot]++;
 	if (!s->handler_of[slot])
-		s->handler_of[slot] =
-			(uint8_t)(filter_handler(s->record.features, data->nr) + 1);
+		s->handler_of[slot] = (uint8_t)(filter_handler(s->record.features, data->nr) + 1);
 	handler answer = handlers[s->handler_of[slot] - 1];
 
 	struct reply reply = answer ? answer(&call) : reply_fail(ENOSYS);

@@ -11,9 +11,9 @@
 enum { STATUS_POLICY = 123, STATUS_TIMEOUT = 124, STATUS_SANDLOCK = 125 };
 
 static const char *const reasons[] = {
-	[END_EXIT] = "exit",	 [END_SIGNAL] = "signal",
+	[END_EXIT] = "exit",	   [END_SIGNAL] = "signal",
 	[END_TIMEOUT] = "timeout", [END_MAX_DURATION] = "max-duration",
-	[END_KILLED] = "killed", [END_SETUP] = "setup-error",
+	[END_KILLED] = "killed",   [END_SETUP] = "setup-error",
 	[END_POLICY] = "policy",
 };
 
@@ -79,7 +79,8 @@ void outcome_message(const struct session *s, struct error *err)
 
 	if (s->reason != END_TIMEOUT && s->reason != END_MAX_DURATION)
 		return;
-	add_seconds(&text, s->reason == END_TIMEOUT ? s->record.timeout_ns : s->record.max_duration_ns);
+	add_seconds(&text,
+		    s->reason == END_TIMEOUT ? s->record.timeout_ns : s->record.max_duration_ns);
 	error_say(err, "%s after %s", s->reason == END_TIMEOUT ? "timeout" : "maximum duration",
 		  str_text(&text));
 }

@@ -48,7 +48,7 @@ static const struct {
 	long nr;
 	int argument;
 } target_arguments[] = {
-	{SYS_prlimit64, 0},    {SYS_sched_setscheduler, 0}, {SYS_sched_setparam, 0},
+	{SYS_prlimit64, 0},	{SYS_sched_setscheduler, 0}, {SYS_sched_setparam, 0},
 	{SYS_sched_setattr, 0}, {SYS_sched_setaffinity, 0},  {SYS_setpriority, 1},
 	{SYS_ioprio_set, 1},
 };

@@ -27,16 +27,16 @@ struct call {
 
 enum reply_kind {
 	REPLY_PROCEED, /* the kernel runs the call: only when it enforces the same rule, or registers alone decided */
-	REPLY_FAIL,    /* errno */
+	REPLY_FAIL, /* errno */
 	REPLY_VALUE,
-	REPLY_FD,      /* a copy of `fd` becomes the result; `fd` is closed here */
-	REPLY_KILL,    /* end the whole sandbox: status 123 */
-	REPLY_LATER,   /* `work` gives the reply on a worker thread */
+	REPLY_FD,    /* a copy of `fd` becomes the result; `fd` is closed here */
+	REPLY_KILL,  /* end the whole sandbox: status 123 */
+	REPLY_LATER, /* `work` gives the reply on a worker thread */
 };
 
 struct reply {
 	enum reply_kind kind;
-	int error;     /* positive errno */
+	int error; /* positive errno */
 	int64_t value;
 	int fd;
 	bool cloexec;
@@ -67,7 +67,15 @@ static inline struct reply reply_later(struct reply (*work)(const struct call *c
 typedef struct reply (*handler)(const struct call *call);
 
 /* Why the run ended; `reason` of the status record. */
-enum end_reason { END_EXIT, END_SIGNAL, END_TIMEOUT, END_MAX_DURATION, END_KILLED, END_SETUP, END_POLICY };
+enum end_reason {
+	END_EXIT,
+	END_SIGNAL,
+	END_TIMEOUT,
+	END_MAX_DURATION,
+	END_KILLED,
+	END_SETUP,
+	END_POLICY
+};
 
 struct session {
 	struct launch_record record;
@@ -90,7 +98,7 @@ struct session {
 	uint64_t interrupt_ns, kill_ns, timeout_ns, max_ns; /* CLOCK_MONOTONIC; 0 = none */
 
 	/* Terminal */
-	int tty_fd; /* -1: none */
+	int tty_fd;    /* -1: none */
 	bool owns_tty; /* the guest's group has it */
 	struct termios modes, guest_modes;
 
@@ -99,7 +107,6 @@ struct session {
 	uint32_t traps_by_nr[512];
 	uint32_t peak_processes;
 };
-
 
 /* notify.c */
 bool notify_open(struct session *s);

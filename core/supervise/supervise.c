@@ -63,8 +63,7 @@ static const char *optional_text(const struct image *image, uint32_t offset)
 static bool load(struct session *s, const struct image *image, struct arena *arena)
 {
 	uint32_t count;
-	const struct launch_record *record =
-		image_get(image, IMAGE_PLAN, sizeof *record, &count);
+	const struct launch_record *record = image_get(image, IMAGE_PLAN, sizeof *record, &count);
 	struct guard *g = &s->guard;
 	struct child_confine *c = &g->confine;
 
@@ -184,8 +183,7 @@ static void on_child(struct session *s)
 {
 	siginfo_t info;
 
-	while ((info.si_pid = 0,
-		waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0 && info.si_pid)) {
+	while ((info.si_pid = 0, waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0 && info.si_pid)) {
 		if (info.si_pid == s->guard.guard_pid)
 			s->guard_ended = true;
 		else if (info.si_pid == s->record.holder_pid)
@@ -193,7 +191,9 @@ static void on_child(struct session *s)
 	}
 	on_guest(s); /* the guard's last words */
 	if ((s->guard_ended || s->holder_ended) && !s->guest_ended && !s->killed)
-		everything_signal(s, SIGKILL); /* somebody killed the one who watches: nothing may survive it */
+		everything_signal(
+			s,
+			SIGKILL); /* somebody killed the one who watches: nothing may survive it */
 }
 
 static void on_signals(struct session *s)
@@ -314,7 +314,8 @@ static void end_run(struct session *s)
 
 	if (s->owns_tty) {
 		terminal_take(s);
-		tcsetattr(s->tty_fd, TCSADRAIN, &s->modes); /* a program that died leaves no raw mode behind */
+		tcsetattr(s->tty_fd, TCSADRAIN,
+			  &s->modes); /* a program that died leaves no raw mode behind */
 	}
 	on_guest(s);
 	if (!s->guest_ended) { /* killed together with the guard */
@@ -324,7 +325,9 @@ static void end_run(struct session *s)
 			s->reason = END_SIGNAL;
 	}
 	if (s->record.control_fd >= 0)
-		fd_close(&s->record.control_fd); /* process 1 leaves, the kernel ends its namespace */
+		fd_close(
+			&s->record
+				 .control_fd); /* process 1 leaves, the kernel ends its namespace */
 	everything_signal(s, SIGKILL);
 	if (!s->guard_ended)
 		kill(s->guard.guard_pid, SIGKILL);
@@ -340,7 +343,7 @@ static bool open_events(struct session *s)
 {
 	sigset_t all, watched;
 	int pipe_fds[2];
-	static const int signals[] = {SIGCHLD, SIGINT,  SIGTERM,  SIGHUP,  SIGQUIT,
+	static const int signals[] = {SIGCHLD, SIGINT,	SIGTERM,  SIGHUP,  SIGQUIT,
 				      SIGUSR1, SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT};
 
 	/* All but those that say this process is broken: a blocked fault sent by somebody would leave a zombie of a supervisor. */
@@ -369,10 +372,10 @@ static bool open_events(struct session *s)
 static int setup_failed(struct session *s, const struct image *image, struct error *err)
 {
 	struct child_failure f = s->guard.failure;
-	int status = launch_explain(f.step, f.error, f.index, failure_place(image, f.step, f.index),
-				    s->guard.candidates,
-				    f.step == STEP_CWD ? s->guard.confine.cwd : s->guard.argv[0],
-				    err);
+	int status =
+		launch_explain(f.step, f.error, f.index, failure_place(image, f.step, f.index),
+			       s->guard.candidates,
+			       f.step == STEP_CWD ? s->guard.confine.cwd : s->guard.argv[0], err);
 
 	if (s->record.flags & RECORD_COMPAT)
 		status = f.step == STEP_EXEC ? 127 : 1;
@@ -458,8 +461,8 @@ int supervise(int image_fd, struct error *err)
 	}
 	end_run(s);
 	if (status < 0)
-		status = s->guard.failure.step != STEP_NONE ? setup_failed(s, &image, err) :
-							      outcome_status(s);
+		status = s->guard.failure.step != STEP_NONE ? setup_failed(s, &image, err)
+							    : outcome_status(s);
 	outcome_report(s, status, err);
 	outcome_message(s, err);
 	return status;
