@@ -19,12 +19,14 @@
 
 struct reply handle_uname(const struct call *call)
 {
-	struct utsname name;
+	static struct utsname name; /* the loop is one thread, and nothing in it changes */
 
-	if (SYS(uname, &name) < 0)
-		return reply_fail(EFAULT);
-	memset(name.nodename, 0, sizeof name.nodename);
-	strncpy(name.nodename, call->session->hostname, sizeof name.nodename - 1);
+	if (!name.sysname[0]) {
+		if (SYS(uname, &name) < 0)
+			return reply_fail(EFAULT);
+		memset(name.nodename, 0, sizeof name.nodename);
+		strncpy(name.nodename, call->session->hostname, sizeof name.nodename - 1);
+	}
 	if (!notify_valid(call))
 		return reply_fail(EINTR);
 	return memory_write(call, call->args[0], &name, sizeof name) < 0 ? reply_fail(EFAULT)
