@@ -514,13 +514,15 @@ bool value_tmpfs(const char *text, const struct value_context *x, struct item *o
 {
 	char *copy = arena_strdup(c->arena, text);
 	const char *colon = first_colon(copy);
-	char *size = colon ? copy + (colon - copy) + 1 : NULL;
-	char *words = size ? strchr(size, ':') : NULL;
+	char *size = NULL, *words = NULL;
 	bool bare = false;
 
 	out->num2 = 01777;
-	if (size)
+	if (colon) {
+		size = copy + (colon - copy) + 1;
 		size[-1] = '\0';
+		words = strchr(size, ':');
+	}
 	if (words)
 		*words++ = '\0';
 	if (!*copy)

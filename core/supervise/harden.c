@@ -157,9 +157,9 @@ static bool install_filter(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
 		answers[allowed[i]] = 1;
-	for (uint16_t nr = 0; nr < NUMBERS; nr++)
+	for (unsigned nr = 0; nr < NUMBERS; nr++)
 		if (!nr || answers[nr] != answers[nr - 1])
-			ranges[count++] = (struct range){nr, answers[nr]};
+			ranges[count++] = (struct range){(uint16_t)nr, answers[nr]};
 
 	emit(&p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 					      offsetof(struct seccomp_data, arch)));
