@@ -325,9 +325,9 @@ unit: $(UNIT_PROGRAMS)
 # ---------------------------------------------------------------- sanitizers, fuzzers, analyzer
 
 SANITIZE_OBJECTS := $(call objects,sanitize,$(OUR_SOURCES))
-build/sanitize/sandlock: $(SANITIZE_OBJECTS) $(call libraries,host) build/gen/sources
+build/sanitize/sandlock: $(SANITIZE_OBJECTS) tests/sanitize/options.c $(call libraries,host) build/gen/sources
 	@echo "  LD  $@"
-	@$(CC) $(SANITIZE) -pthread -o $@ $(SANITIZE_OBJECTS) $(call libraries,host)
+	@$(CC) $(SANITIZE) -pthread -o $@ $(SANITIZE_OBJECTS) tests/sanitize/options.c $(call libraries,host)
 
 build/fuzz/libcore.a: $(call objects,fuzz,$(CORE) $(GENERATED)) build/gen/sources
 	@rm -f $@
