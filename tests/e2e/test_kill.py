@@ -32,7 +32,8 @@ def test_at_random_moments(view, views):
     for i in range(ROUNDS):
         mark = Mark()
         child = subprocess.Popen([SANDLOCK, "run", *SYSTEM, "--view", view, "-P", "50", "--", "/bin/sh", "-c", SHELL], env=mark.env(),
-                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        mark.watch(child)
         # mostly during start-up (a few milliseconds), sometimes when everything runs
         time.sleep(chance.uniform(0, 0.008) if i % 4 else chance.uniform(0.008, 0.06))
         child.kill()
@@ -49,7 +50,8 @@ def test_at_random_moments(view, views):
 def test_three_generations(view, views, mark):
     if view == "private" and not views:
         pytest.skip("unshare --user --mount --pid fails on this host: no kernel view")
-    child = subprocess.Popen([SANDLOCK, "run", *SYSTEM, "--view", view, "--", "/usr/bin/python3", "-I", "-c", GUEST], env=mark.env())
+    child = subprocess.Popen([SANDLOCK, "run", *SYSTEM, "--view", view, "--", "/usr/bin/python3", "-I", "-c", GUEST], env=mark.env(), start_new_session=True)
+    mark.watch(child)
     assert wait_for(lambda: len(mark.processes()) >= 3, 10)  # the three of the guest; ours carry no environment
     time.sleep(0.1)
     child.kill()
@@ -62,7 +64,8 @@ def test_three_generations(view, views, mark):
 def test_when_it_crashes(view, views, mark, signal_name, status):
     if view == "private" and not views:
         pytest.skip("unshare --user --mount --pid fails on this host: no kernel view")
-    child = subprocess.Popen([SANDLOCK, "run", *SYSTEM, "--view", view, "-P", "20", "--", "/bin/sh", "-c", SHELL], env=mark.env())
+    child = subprocess.Popen([SANDLOCK, "run", *SYSTEM, "--view", view, "-P", "20", "--", "/bin/sh", "-c", SHELL], env=mark.env(), start_new_session=True)
+    mark.watch(child)
     assert wait_for(lambda: len(mark.processes()) >= 4, 10)
     child.send_signal(getattr(signal, signal_name))
     child.wait(timeout=10)

@@ -19,7 +19,7 @@ def view(request, views):
 
 
 def start(view, line, mark, *options):
-    child = subprocess.Popen([SANDLOCK, "run", *SYSTEM, *view, "-P", "50", *options, "--", "/bin/bash", "-c", line], env=mark.env(),
+    child = subprocess.Popen([SANDLOCK, "run", *SYSTEM, *view, "-P", "50", *options, "--", "/bin/sh", "-c", line], env=mark.env(),
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert child.stdout.readline() == "up\n"
     return child

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from sandbox import IS_ROOT, python, run
+from sandbox import IS_ROOT, execute, python, run
 
 pytestmark = pytest.mark.usefixtures("needs_view")
 VIEW = ["--view", "private"]
@@ -150,6 +150,8 @@ def test_own_files_look_own(scratch):
 def test_ssh_accepts_its_configuration():
     if not os.path.exists("/usr/bin/ssh"):
         pytest.skip("/usr/bin/ssh is not installed")
+    if execute(["ssh", "-G", "host.example"]).status != 0:
+        pytest.skip("ssh -G host.example fails unconfined as well (a user without an entry in passwd?)")
     result = run(*VIEW, cmd="ssh -G host.example")
     assert result.status == 0 and "hostname host.example" in result.out, result
 
