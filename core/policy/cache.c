@@ -1,5 +1,5 @@
 /*
- * Reading and writing compiled policies and filters. Whatever is wrong with an entry, the answer is "not there" and the
+ * Reading and writing compiled policies. Whatever is wrong with an entry, the answer is "not there" and the
  * caller compiles again. Must never print, never fail a run, and never use an entry before every check has passed.
  */
 #include "policy/cache_file.h"
@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -97,18 +96,6 @@ static void policy_key(const char *name, const struct surroundings *s, struct ar
 	key[1] = hash.low64;
 }
 
-static void filter_key(const uint64_t from[2], const struct surroundings *s, uint64_t key[2])
-{
-	struct {
-		struct key_base base;
-		uint64_t from[2];
-	} text = {key_base(s), {from[0], from[1]}};
-	XXH128_hash_t hash = XXH3_128bits(&text, sizeof text);
-
-	key[0] = hash.high64;
-	key[1] = hash.low64;
-}
-
 /* A privileged start must not take anything from where the invoker points; root has a place of its own. */
 static bool is_off(const struct surroundings *s)
 {
@@ -128,7 +115,7 @@ static bool key_is_name(const struct image_header *h, const char *file)
 {
 	char name[CACHE_NAME_SIZE];
 
-	hex_name(h->key, h->magic == IMAGE_MAGIC ? CACHE_POLICY_SUFFIX : CACHE_FILTER_SUFFIX, name);
+	hex_name(h->key, CACHE_POLICY_SUFFIX, name);
 	return strcmp(name, file) == 0;
 }
 
@@ -222,7 +209,6 @@ static void write_entry(int dir, const char *file, const void *data, size_t size
 
 static void store(struct image_writer *w, const uint64_t key[2], const struct surroundings *s)
 {
-	bool is_policy = w->header.magic == IMAGE_MAGIC;
 	uint8_t mac_key[CACHE_KEY_SIZE];
 	char file[CACHE_NAME_SIZE];
 	size_t size;
@@ -242,7 +228,7 @@ static void store(struct image_writer *w, const uint64_t key[2], const struct su
 		return;
 	cache_mac(mac_key, data, size, data->mac);
 	explicit_bzero(mac_key, sizeof mac_key);
-	hex_name(key, is_policy ? CACHE_POLICY_SUFFIX : CACHE_FILTER_SUFFIX, file);
+	hex_name(key, CACHE_POLICY_SUFFIX, file);
 	write_entry(dir, file, data, size);
 }
 
@@ -378,51 +364,5 @@ void cache_put(const char *name, const struct surroundings *s, const struct poli
 	policy_to_image(&named, &w);
 	hash_sources(&named, &arena, w.header.source_hash);
 	policy_key(name, s, &arena, key);
-	store(&w, key, s);
-}
-
-/* ---- filters ---- */
-
-size_t cache_get_filter(const uint64_t from[2], const struct surroundings *s,
-			struct sock_filter *out, size_t room)
-{
-	CLEANUP(arena_free) struct arena arena = {0};
-	char file[CACHE_NAME_SIZE];
-	struct image image;
-	struct stat st;
-	uint64_t key[2];
-	uint32_t count;
-
-	if (is_off(s))
-		return 0;
-
-	auto_fd dir = cache_open_directory(s, &arena, false);
-	if (dir < 0)
-		return 0;
-	filter_key(from, s, key);
-	hex_name(key, CACHE_FILTER_SUFFIX, file);
-	if (!read_entry(dir, file, s, &arena, &image, NULL, &st))
-		return 0;
-
-	const struct sock_filter *filter = image_get(&image, IMAGE_FILTER, sizeof *filter, &count);
-	if (!filter || !count || count > BPF_MAXINSNS || count > room)
-		return 0;
-	memcpy(out, filter, count * sizeof *filter);
-	return count;
-}
-
-void cache_put_filter(const uint64_t from[2], const struct surroundings *s,
-		      const struct sock_filter *filter, size_t count)
-{
-	CLEANUP(arena_free) struct arena arena = {0};
-	struct image_writer w;
-	uint64_t key[2];
-
-	if (is_off(s) || !count || count > BPF_MAXINSNS)
-		return;
-	image_begin(&w, &arena);
-	w.header.magic = IMAGE_MAGIC_FILTER;
-	image_add(&w, IMAGE_FILTER, filter, (uint32_t)count, sizeof *filter);
-	filter_key(from, s, key);
 	store(&w, key, s);
 }

@@ -16,13 +16,6 @@ bool cache_get(const char *name, const struct surroundings *s, struct policy *po
 /* Stores a resolved policy that gave no warnings (they are not replayed). Failure is silent. */
 void cache_put(const char *name, const struct surroundings *s, const struct policy *policy);
 
-/* Compiled filters, keyed by everything that shapes them. Returns count of instructions copied to `out`, 0 if absent. */
-struct sock_filter;
-size_t cache_get_filter(const uint64_t key[2], const struct surroundings *s,
-			struct sock_filter *out, size_t room);
-void cache_put_filter(const uint64_t key[2], const struct surroundings *s,
-		      const struct sock_filter *filter, size_t count);
-
 /* `policy cache path|list|verify|clear` */
 /* NULL when there is no place for it. Nothing is created. */
 const char *cache_directory(const struct surroundings *s, struct arena *arena);

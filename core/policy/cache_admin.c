@@ -131,8 +131,7 @@ int cache_open_directory(const struct surroundings *s, struct arena *arena, bool
 static bool is_entry(const char *name)
 {
 	return strlen(name) == CACHE_NAME_SIZE - 1 && strspn(name, "0123456789abcdef") == 32 &&
-	       (strcmp(name + 32, CACHE_POLICY_SUFFIX) == 0 ||
-		strcmp(name + 32, CACHE_FILTER_SUFFIX) == 0);
+	       strcmp(name + 32, CACHE_POLICY_SUFFIX) == 0;
 }
 
 /* ".KEY.PID.RANDOM" */

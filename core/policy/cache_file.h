@@ -16,7 +16,6 @@ enum {
 };
 
 #define CACHE_POLICY_SUFFIX ".slpc"
-#define CACHE_FILTER_SUFFIX ".slbf"
 
 /* An O_PATH descriptor of the directory of entries, or -errno. `create` makes what is missing of it. */
 int cache_open_directory(const struct surroundings *s, struct arena *arena, bool create);

@@ -11,8 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IMAGE_MAGIC 0x43504c53u	       /* "SLPC": a policy */
-#define IMAGE_MAGIC_FILTER 0x46424c53u /* "SLBF": a compiled filter */
+#define IMAGE_MAGIC 0x43504c53u /* "SLPC": a policy */
 #define IMAGE_BYTE_ORDER 0x01020304u
 #define IMAGE_CRITICAL 1u /* section flag */
 enum { IMAGE_MAJOR = 1, IMAGE_MINOR = 0, IMAGE_HEADER_SIZE = 256, IMAGE_MAX_SECTIONS = 64 };

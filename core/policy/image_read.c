@@ -45,7 +45,7 @@ int image_open(const void *data, size_t size, struct image *out)
 		return -1;
 	if (size < IMAGE_HEADER_SIZE || size > IMAGE_MAX_SIZE || h->total_size != size)
 		return -2;
-	if (h->magic != IMAGE_MAGIC && h->magic != IMAGE_MAGIC_FILTER)
+	if (h->magic != IMAGE_MAGIC)
 		return -3;
 	if (h->major != IMAGE_MAJOR)
 		return -4;
