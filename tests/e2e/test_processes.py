@@ -1,8 +1,13 @@
 """The process limit: exact, only for processes, and free again when a process ends however it ends."""
 
+import os
+import shutil
+import signal
+import subprocess
+
 import pytest
 
-from sandbox import python, run
+from sandbox import SANDLOCK, SYSTEM, children, execute, python, run
 
 
 @pytest.fixture(params=["none", "private"])
@@ -161,3 +166,26 @@ def test_bad_limits(value):
 @pytest.mark.parametrize("unlimited", [[], ["-P", "500"]])
 def test_many_short_lived(view, unlimited):
     assert run(*view, *unlimited, cmd="i=0; while [ $i -lt 300 ]; do /bin/true; i=$((i+1)); done; echo $i").out == "300\n"
+
+
+def delayed(milliseconds, *options, line):
+    """sandlock under strace, which holds back the return of the first clone: the new process runs before its maker knows its number."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=clone", "-e", f"inject=clone:delay_exit={milliseconds}000:when=1",
+            SANDLOCK, "run", *SYSTEM, *options, "--", "/bin/sh", "-c", line]
+
+
+def test_limit_when_the_guest_is_faster_than_its_maker(view):
+    result = execute(delayed(50, *view, "-P", "2", line="for i in 1 2 3 4; do /bin/true; done; echo done"))
+    assert (result.status, result.out) == (0, "done\n"), result
+
+
+def test_signal_when_the_guest_is_faster_than_its_maker(view, mark):
+    """A number that is not known yet must never be signalled: 0 is the caller's own process group."""
+    command = delayed(400, *view, "-P", "9", line="trap 'echo got; exit 30' TERM; echo up; while :; do sleep 0.05; done")
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=mark.env(), start_new_session=True)
+    assert child.stdout.readline() == "up\n"
+    os.kill(children(child.pid)[0], signal.SIGTERM)
+    out, _ = child.communicate(timeout=20)
+    assert (child.returncode, out) == (30, "got\n")
