@@ -76,6 +76,9 @@ static int guest_child(void *argument)
 	if (listener < 0)
 		fail(g, STEP_NONE, 0, 0);
 	g->listener = g->confine.listener ? listener : -1;
+	/* We may be here before our maker knows our number; the supervisor works with it from the next word on. */
+	while (!__atomic_load_n(&g->guest_pid, __ATOMIC_SEQ_CST))
+		SYS(futex, &g->guest_pid, FUTEX_WAIT, 0, 0, 0, 0);
 	set_phase(g, GUARD_CONFINED);
 	while (!__atomic_load_n(&g->go, __ATOMIC_SEQ_CST))
 		SYS(futex, &g->go, FUTEX_WAIT, 0, 0, 0, 0);
@@ -132,6 +135,8 @@ static int guard_child(void *argument)
 						    CLONE_NEWUTS, CLONE_NEWIPC};
 	struct guard *g = argument;
 
+	/* A name of its own: "killall sandlock" must not hit both of those who watch each other. */
+	SYS(prctl, PR_SET_NAME, "guard");
 	/* Out of the job's process group: a stop of the job must not stop the one who watches. */
 	SYS(setpgid, 0, 0);
 	for (int i = 0; i < HOLDER_NAMESPACES; i++) {
@@ -155,7 +160,8 @@ static int guard_child(void *argument)
 			CLONE_VM | CLONE_FILES | CLONE_PIDFD | SIGCHLD, g, &g->guest_pidfd);
 	if (pid < 0)
 		fail(g, STEP_CLONE, -errno, 0);
-	g->guest_pid = pid;
+	__atomic_store_n(&g->guest_pid, pid, __ATOMIC_SEQ_CST);
+	SYS(futex, &g->guest_pid, FUTEX_WAKE, 1, 0, 0, 0);
 
 	const uint64_t wanted = 1ULL << (SIGCHLD - 1) | 1ULL << (SIGTERM - 1);
 	for (;;) {

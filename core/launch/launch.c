@@ -95,7 +95,7 @@ static size_t own_rules(const struct launch *l, struct own_rule *own)
 
 	own[n++] = (struct own_rule){"/proc/self/exe", LL_EXECUTE | LL_READ_FILE};
 	/* Process trees are read from /proc: to find who is left, and to count. */
-	if (l->plan->listener || !(l->plan->scoped & LL_SCOPE_SIGNAL))
+	if (l->plan->listener || !(l->plan->scoped & LL_SCOPE_SIGNAL) || getppid() == 0)
 		own[n++] = (struct own_rule){"/proc", LL_READ_FILE | LL_READ_DIR};
 	return n;
 }

@@ -134,7 +134,8 @@ bool rules_open(const struct plan *plan, int root_fd, const struct own_rule *own
 			return error_add_errno(err, NO_ORIGIN, NULL, errno, "cannot open %s",
 					       own[i].path);
 		long r = add_rule(*outer, fd, own[i].access, plan->handled_fs, S_ISDIR(st.st_mode));
-		if (r < 0)
+		/* EBADFD: a program in a memfd; no rule reaches it and none is needed. */
+		if (r < 0 && r != -EBADFD)
 			return error_add_errno(err, NO_ORIGIN, NULL, (int)-r,
 					       "cannot add a Landlock rule for %s", own[i].path);
 	}

@@ -89,6 +89,11 @@ static size_t children_of(int pid, int *pids, size_t count, size_t room)
 	return count;
 }
 
+size_t tree_children(int pid, int *pids, size_t room)
+{
+	return children_of(pid, pids, 0, room);
+}
+
 size_t tree_list(int root, int *pids, size_t room)
 {
 	size_t count = children_of(root, pids, 0, room);

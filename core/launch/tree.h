@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The children of a process; count, at most `room`. */
+size_t tree_children(int pid, int *pids, size_t room);
 /* The processes below `root` (itself excluded), breadth first; count, at most `room`. */
 size_t tree_list(int root, int *pids, size_t room);
 /* Sends `signal` to all of them; SIGKILL repeats, stopping first, until no new process shows up. Returns how many were seen.

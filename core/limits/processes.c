@@ -20,13 +20,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
-	PID_LIMIT = 4 * 1024 * 1024,   /* PID_MAX_LIMIT of 64-bit kernels */
-	SETTLE_NS = 100 * 1000 * 1000, /* a permitted call has returned after this long */
+	PID_LIMIT = 4 * 1024 * 1024, /* PID_MAX_LIMIT of 64-bit kernels */
+	SETTLE_NS = 100 * 1000 *
+		    1000,    /* a permitted call has returned after this much time on a processor */
+	RESERVED_FILES = 32, /* descriptors that the supervisor needs besides those of the tasks */
+	WAITING = 256,	     /* more than the queue of the workers */
+	PASSES = 16,
 	RETRY_NS = 500 * 1000,
 };
 
@@ -40,13 +45,22 @@ static struct {
 	struct pollfd *polls;
 	uint32_t count;
 	struct permit {
-		int tid;
+		int tid, nr;
 		uint64_t when;
+		bool timed;
+		uint64_t cpu_ns; /* when first looked at */
 	} * permits;
 	uint32_t permit_count;
 	int *scratch;
 	size_t room;
-} live = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	int last_file; /* descriptors above are not kept */
+	/* Threads that are blocked in another call by now: what they were permitted before has returned. */
+	pthread_mutex_t waiting_lock;
+	struct {
+		int tid; /* 0: free */
+		uint64_t id;
+	} waiting[WAITING];
+} live = {.lock = PTHREAD_MUTEX_INITIALIZER, .waiting_lock = PTHREAD_MUTEX_INITIALIZER};
 
 static uint64_t now_ns(void)
 {
@@ -56,9 +70,45 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-bool processes_open(struct session *s)
+/* The text of /proc/PID/NAME, or -errno. */
+static long read_text(int pid, const char *name, char *text, size_t size)
 {
-	struct rlimit files;
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+	if (n < 0)
+		return -errno;
+	text[n] = '\0';
+	return n;
+}
+
+static bool gone(long result)
+{
+	return result == -ENOENT || result == -ESRCH;
+}
+
+/* The tree can be walked: /proc is there, is this PID namespace's, and does not hide the guard (hidepid). */
+static bool tree_visible(const struct session *s)
+{
+	char path[64], text[32];
+	ssize_t n = readlink("/proc/self", text, sizeof text - 1);
+
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	if (strtol(text, NULL, 10) != getpid())
+		return false;
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", s->guard.guard_pid,
+		 s->guard.guard_pid);
+	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0;
+}
+
+bool processes_open(struct session *s, struct error *err)
+{
+	struct rlimit files = {0};
 
 	live.limit = MIN(s->record.max_processes, (uint32_t)PID_LIMIT);
 	if (!live.limit)
@@ -68,6 +118,7 @@ bool processes_open(struct session *s)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
+	live.last_file = (int)MIN(files.rlim_cur, (rlim_t)1 << 30) - RESERVED_FILES;
 	live.room = (size_t)live.limit * 2 + 64;
 	live.tasks = calloc(live.room, sizeof *live.tasks);
 	live.polls = calloc(live.room, sizeof *live.polls);
@@ -75,37 +126,51 @@ bool processes_open(struct session *s)
 	live.scratch = calloc(live.room, sizeof *live.scratch);
 	if (!live.tasks || !live.polls || !live.permits || !live.scratch)
 		return false;
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* as it will be: what /proc shows depends on it */
+	if (!tree_visible(s)) {
+		error_add(err, NO_ORIGIN, NULL,
+			  "the process limit needs a /proc that shows the processes of this user");
+		error_hint(
+			err,
+			"here it is not granted, mounted with hidepid, or for another PID namespace");
+		return false;
+	}
 	live.tasks[live.count++] =
 		(struct task){.pid = s->guard.guest_pid, .pidfd = s->guard.guest_pidfd};
 	s->peak_processes = 1;
 	return true;
 }
 
-static bool is_zombie(int pid)
+/* Without a descriptor. A leader that has left other threads behind is a zombie by its state and alive as a process. */
+static bool has_exited(int pid)
 {
-	char path[32], text[512];
-	auto_fd fd = -1;
+	char text[512];
+	long n = read_text(pid, "stat", text, sizeof text);
+	const char *p = n > 0 ? strrchr(text, ')') : NULL;
 
-	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-	if (n <= 0)
-		return true;
-	text[n] = '\0';
-	const char *end = strrchr(text, ')');
-	return !end || end[1] != ' ' || end[2] == 'Z' || end[2] == 'X';
+	if (!p)
+		return gone(n); /* what cannot be read counts as alive */
+	if (p[1] != ' ' || (p[2] != 'Z' && p[2] != 'X'))
+		return false;
+	for (int field = 2; field < 20 && p; field++) /* num_threads is the 20th */
+		p = strchr(p + 1, ' ');
+	return !p || strtol(p, NULL, 10) <= 1;
 }
 
 static void drop_exited(void)
 {
-	uint32_t kept = 0;
+	uint32_t kept = 0, polled = 0;
 
 	for (uint32_t i = 0; i < live.count; i++)
-		live.polls[i] = (struct pollfd){.fd = live.tasks[i].pidfd, .events = POLLIN};
-	poll(live.polls, live.count, 0);
+		if (live.tasks[i].pidfd >= 0) /* no more than RLIMIT_NOFILE, or poll() refuses */
+			live.polls[polled++] =
+				(struct pollfd){.fd = live.tasks[i].pidfd, .events = POLLIN};
+	poll(live.polls, polled, 0);
+	polled = 0;
 	for (uint32_t i = 0; i < live.count; i++) {
 		struct task *task = &live.tasks[i];
-		bool exited = task->pidfd < 0 ? is_zombie(task->pid) : live.polls[i].revents != 0;
+		bool exited =
+			task->pidfd < 0 ? has_exited(task->pid) : live.polls[polled++].revents != 0;
 
 		if (exited)
 			fd_close(&task->pidfd);
@@ -123,45 +188,129 @@ static bool known(int pid)
 	return false;
 }
 
-static void find_new(const struct session *s)
+static void add_task(int pid)
 {
-	size_t n = tree_list(s->guard.guard_pid, live.scratch, live.room);
+	int pidfd = (int)SYS(pidfd_open, pid, 0);
+	struct pollfd exited = {.fd = pidfd, .events = POLLIN};
 
-	if ((s->record.flags & RECORD_VIEW) && n < live.room) /* orphans are process 1's */
-		n += tree_list(s->record.holder_pid, live.scratch + n, live.room - n);
-	for (size_t i = 0; i < n && live.count < live.room; i++) {
-		int pid = live.scratch[i];
-
-		if (known(pid) || is_zombie(pid))
-			continue;
-		long pidfd = SYS(pidfd_open, pid, 0);
-		live.tasks[live.count++] =
-			(struct task){.pid = pid, .pidfd = pidfd < 0 ? -1 : (int)pidfd};
+	if (pidfd == -ESRCH || (pidfd < 0 && has_exited(pid)))
+		return;
+	if (pidfd >= 0 && poll(&exited, 1, 0) > 0) {
+		close(pidfd);
+		return;
 	}
+	if (pidfd > live.last_file) { /* the walk itself needs some */
+		close(pidfd);
+		pidfd = -1;
+	}
+	live.tasks[live.count++] = (struct task){.pid = pid, .pidfd = MAX(pidfd, -1)};
 }
 
-/* Has a permitted call come back? While its thread is on a CPU that cannot be told at once. */
-static bool returned(const struct permit *permit, int caller, uint64_t now)
+/* Adds the tasks that are not known yet. False when not all can be seen: zombies fill the list, or /proc cannot be read. */
+static bool find_new(const struct session *s)
 {
-	char path[48], text[16];
+	uint32_t before;
+	int passes = 0;
 
-	if (permit->tid == caller || now - permit->when > SETTLE_NS)
-		return true;
-	snprintf(path, sizeof path, "/proc/%d/syscall", permit->tid);
-	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	if (!tree_visible(s))
+		return false;
+	/* Again while there is news: an orphan may have moved to where the walk had been. */
+	do {
+		size_t n = tree_list(s->guard.guard_pid, live.scratch, live.room);
 
-	/* Asleep: in vfork's wait its child exists already, anywhere else the call is over. */
-	return n <= 0 || strncmp(text, "running", 7) != 0;
+		if ((s->record.flags & RECORD_VIEW) && n < live.room) /* orphans are process 1's */
+			n += tree_list(s->record.holder_pid, live.scratch + n, live.room - n);
+		if (n >= live.room)
+			return false;
+		before = live.count;
+		for (size_t i = 0; i < n && live.count < live.room; i++)
+			if (!known(live.scratch[i]))
+				add_task(live.scratch[i]);
+	} while (live.count > before && ++passes < PASSES);
+	return true;
 }
 
-static void forget_returned(int caller)
+static bool still_waits(struct session *s, size_t i)
+{
+	const struct call call = {.session = s, .id = live.waiting[i].id};
+
+	return live.waiting[i].tid && notify_valid(&call);
+}
+
+static bool waits_again(struct session *s, int tid)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&live.waiting_lock);
+	for (size_t i = 0; i < WAITING && !found; i++)
+		found = live.waiting[i].tid == tid && still_waits(s, i);
+	pthread_mutex_unlock(&live.waiting_lock);
+	return found;
+}
+
+static void start_waiting(const struct call *call)
+{
+	size_t i = 0;
+
+	pthread_mutex_lock(&live.waiting_lock);
+	while (i < WAITING && still_waits(call->session, i))
+		i++;
+	if (i < WAITING) {
+		live.waiting[i].tid = call->pid;
+		live.waiting[i].id = call->id;
+	}
+	pthread_mutex_unlock(&live.waiting_lock);
+}
+
+static void stop_waiting(const struct call *call)
+{
+	pthread_mutex_lock(&live.waiting_lock);
+	for (size_t i = 0; i < WAITING; i++)
+		if (live.waiting[i].id == call->id)
+			live.waiting[i].tid = 0;
+	pthread_mutex_unlock(&live.waiting_lock);
+}
+
+/* Has a permitted call come back? What cannot be told has not. */
+static bool returned(struct session *s, struct permit *permit, int caller, uint64_t now)
+{
+	char text[512];
+
+	if (permit->tid == caller || waits_again(s, permit->tid))
+		return true;
+	long n = read_text(permit->tid, "syscall", text, sizeof text);
+	if (gone(n))
+		return true;
+	/* Asleep: elsewhere, or in the call still (memory lock of its siblings, vfork's wait). */
+	if (n > 0 && strncmp(text, "running", 7) != 0)
+		return strtol(text, NULL, 10) != permit->nr;
+
+	/* Runnable, or not to be read because the program is not dumpable. */
+	n = read_text(permit->tid, "stat", text, sizeof text);
+	const char *state = n > 0 ? strrchr(text, ')') : NULL;
+	if (!state)
+		return gone(n);
+	if (strchr("STtZX", state[2])) /* creation sleeps uninterruptibly (D) only */
+		return now - permit->when > SETTLE_NS;
+	if (state[2] != 'R')
+		return false;
+	/* Waiting for a processor proves nothing; having had one for long does. */
+	n = read_text(permit->tid, "schedstat", text, sizeof text);
+	uint64_t cpu_ns = n > 0 ? strtoull(text, NULL, 10) : now;
+	if (!permit->timed) {
+		permit->timed = true;
+		permit->cpu_ns = cpu_ns;
+	}
+	return cpu_ns - permit->cpu_ns > SETTLE_NS;
+}
+
+static void forget_returned(struct session *s, int caller)
 {
 	uint64_t now = now_ns();
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < live.permit_count; i++)
-		if (!returned(&live.permits[i], caller, now))
+		if (!returned(s, &live.permits[i], caller, now))
 			live.permits[kept++] = live.permits[i];
 	live.permit_count = kept;
 }
@@ -171,7 +320,8 @@ static bool permit(const struct call *call)
 {
 	if (live.count + live.permit_count >= live.limit)
 		return false;
-	live.permits[live.permit_count++] = (struct permit){.tid = call->pid, .when = now_ns()};
+	live.permits[live.permit_count++] =
+		(struct permit){.tid = call->pid, .nr = call->nr, .when = now_ns()};
 	call->session->peak_processes =
 		MAX(call->session->peak_processes, live.count + live.permit_count);
 	return true;
@@ -185,11 +335,15 @@ static struct reply look_again(const struct call *call)
 	for (;;) {
 		pthread_mutex_lock(&live.lock);
 		/* Permits first: what they made is in the tree when they have returned. */
-		forget_returned(call->pid);
-		find_new(call->session);
+		forget_returned(call->session, call->pid);
+		drop_exited(); /* a number may have a new owner */
+		bool seen = find_new(call->session);
 		drop_exited();
-		bool permitted = permit(call);
-		bool settled = live.count >= live.limit || !live.permit_count;
+		stop_waiting(call); /* before there is a permit that it would make look old */
+		bool permitted = seen && permit(call);
+		bool settled = !seen || live.count >= live.limit || !live.permit_count;
+		if (!permitted && !settled)
+			start_waiting(call);
 		pthread_mutex_unlock(&live.lock);
 
 		if (permitted)
@@ -202,11 +356,14 @@ static struct reply look_again(const struct call *call)
 
 struct reply handle_clone_process(const struct call *call)
 {
-	bool permitted;
+	bool permitted = false;
 
-	if (pthread_mutex_trylock(&live.lock) != 0)
-		return reply_later(look_again);
-	permitted = permit(call);
-	pthread_mutex_unlock(&live.lock);
-	return permitted ? reply_proceed() : reply_later(look_again);
+	if (pthread_mutex_trylock(&live.lock) == 0) {
+		permitted = permit(call);
+		pthread_mutex_unlock(&live.lock);
+	}
+	if (permitted)
+		return reply_proceed();
+	start_waiting(call);
+	return reply_later(look_again);
 }

@@ -49,6 +49,7 @@ static const int allowed[] = {
 	SYS_pidfd_send_signal,
 	SYS_getsockopt,
 	SYS_getsockname,
+	SYS_bind,
 	SYS_listen,
 	SYS_openat,
 	SYS_getdents64,
@@ -198,7 +199,8 @@ bool harden_self(const struct session *s, struct error *err)
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &no_core) < 0)
 		return error_add_errno(err, NO_ORIGIN, NULL, errno,
 				       "the supervisor cannot protect its memory");
-	if (!drop_capabilities(s->record.keep_caps))
+	/* A guest that changes its ids must still be answered and ended; the outer layer keeps both inside the sandbox. */
+	if (!drop_capabilities(s->record.keep_caps | BIT(CAP_KILL) | BIT(CAP_SYS_PTRACE)))
 		return error_add(err, NO_ORIGIN, NULL, "the supervisor cannot drop capabilities");
 	if (!install_filter())
 		return error_add(err, NO_ORIGIN, NULL,

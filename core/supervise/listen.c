@@ -32,6 +32,11 @@ static int group_of(int tid)
 	return group;
 }
 
+/*
+ * A port that getsockname() tells may be a stale one: a connection that has ended leaves its number behind and none that is
+ * held. Only bind() knows: it says EINVAL to a socket that holds a port, after Landlock (the same rules as the caller's) has
+ * accepted the number; and a stale number that is accepted is then held.
+ */
 static bool bound(int fd)
 {
 	union {
@@ -43,7 +48,9 @@ static bool bound(int fd)
 
 	if (getsockname(fd, &address.any, &len) < 0)
 		return false;
-	return (address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port) != 0;
+	if (!(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port))
+		return false;
+	return bind(fd, &address.any, len) == 0 || errno == EINVAL;
 }
 
 struct reply handle_listen(const struct call *call)

@@ -4,6 +4,8 @@
  */
 #include "supervise/session.h"
 
+#include "base/sys.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,6 +33,9 @@ static int parent_of(int pid)
 bool task_is_ours(const struct session *s, int pid)
 {
 	if (pid <= 0 || pid == getpid() || pid == s->guard.guard_pid)
+		return false;
+	/* Our workers have numbers of their own. */
+	if (SYS(tgkill, getpid(), pid, 0) == 0)
 		return false;
 	/* The kernel's own answer: a signal-scoped layer lets us reach its members and nobody else. */
 	if (s->record.flags & RECORD_SCOPED)

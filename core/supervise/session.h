@@ -83,6 +83,10 @@ struct session {
 	const char *name, *hostname;
 	const char *const *origins; /* place texts, see supervise.c */
 
+	/* Children that the program which became us had already; not the sandbox's. */
+	int foreign[1024];
+	size_t foreign_count;
+
 	int signal_fd, event_fd; /* event_fd: read end of the guard's pipe */
 	int listener;
 	uint8_t handler_of[512]; /* enum handler_id + 1; 0 = not looked up yet */
@@ -145,6 +149,10 @@ void terminal_take(struct session *s);
 void terminal_stopped(struct session *s, int signal);
 
 /* ending.c: signals to every process of the sandbox. */
+/* To be asked before the guard exists: the children that the program which became us had already are not the sandbox's. */
+void foreign_children(struct session *s);
+/* What the guard has left to us; true while there is something. */
+bool orphans_signal(struct session *s, int signal);
 void everything_signal(struct session *s, int signal);
 void guest_signal(struct session *s, int signal);
 
@@ -158,6 +166,6 @@ struct reply handle_listen(const struct call *call);
 struct reply handle_clone_process(const struct call *call); /* limits/processes.c */
 struct reply handle_uname(const struct call *call);	    /* proc/hostname.c */
 struct reply handle_open_hostname(const struct call *call);
-bool processes_open(struct session *s);
+bool processes_open(struct session *s, struct error *err);
 
 #endif

@@ -333,8 +333,14 @@ static void end_run(struct session *s)
 		kill(s->guard.guard_pid, SIGKILL);
 	if (s->listener >= 0)
 		fd_close(&s->listener); /* whoever is blocked in a trap can die now */
-	while (waitid(P_ALL, 0, &info, WEXITED) == 0 || errno == EINTR)
-		; /* guard, holder, and what came to us when the guard died */
+	/* Not for all children: a shell that exec'ed us may have left us some of its own. */
+	while (!s->guard_ended || (s->record.holder_pid > 0 && !s->holder_ended)) {
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOWAIT) < 0 && errno != EINTR)
+			break;
+		on_child(s);
+	}
+	while (orphans_signal(s, SIGKILL) && waitid(P_ALL, 0, &info, WEXITED) == 0)
+		; /* what came to us when the guard died */
 }
 
 /* ---- start ---- */
@@ -426,6 +432,7 @@ int supervise(int image_fd, struct error *err)
 		return STATUS_SANDLOCK;
 	}
 
+	foreign_children(s);
 	terminal_open(s);
 	s->guard.go = !terminal_offered(s); /* else it may exec only once it has the terminal */
 	int r = guard_start(&s->guard);
@@ -442,7 +449,7 @@ int supervise(int image_fd, struct error *err)
 		status = setup_failed(s, &image, err);
 	} else {
 		s->listener = s->guard.listener;
-		if ((s->listener >= 0 && !notify_open(s)) || !processes_open(s) ||
+		if ((s->listener >= 0 && !notify_open(s)) || !processes_open(s, err) ||
 		    !harden_self(s, err)) {
 			if (!err->errors)
 				error_add(err, NO_ORIGIN, NULL, "cannot set up the supervisor");

@@ -64,6 +64,12 @@ void terminal_stopped(struct session *s, int signal)
 	terminal_take(s);
 	if (owned)
 		tcsetattr(s->tty_fd, TCSADRAIN, &s->modes);
+	/* Nobody watches the clock while we stand still: then nobody of the sandbox may run. */
+	bool timed = s->timeout_ns || s->max_ns || s->kill_ns;
+	if (timed) {
+		everything_signal(s, SIGSTOP);
+		kill(s->guard.guard_pid, SIGCONT); /* it watches us */
+	}
 	raise(SIGSTOP); /* the shell sees its job stop; here it goes on after fg or bg */
 	if (foreground(s)) {
 		tcgetattr(s->tty_fd, &s->modes);
@@ -71,5 +77,8 @@ void terminal_stopped(struct session *s, int signal)
 			tcsetattr(s->tty_fd, TCSADRAIN, &s->guest_modes);
 		terminal_give(s);
 	}
-	kill(-s->guard.guest_pid, SIGCONT);
+	if (timed)
+		everything_signal(s, SIGCONT);
+	else
+		kill(-s->guard.guest_pid, SIGCONT);
 }

@@ -144,7 +144,7 @@ def nested(world, outer, inner):
     return sandbox.sandlock("run", *world.grants(case), "-r", sandbox.SANDLOCK, *outer, "--", *inside, env=world.env("supervised"), timeout=40)
 
 
-@pytest.mark.parametrize("outer", [["--no-supervisor", "--nestable"], ["--view", "none", "--nestable"]])
+@pytest.mark.parametrize("outer", [["--no-supervisor", "--nestable", "-r", "/proc"], ["--view", "none", "--nestable"]])
 @pytest.mark.parametrize("inner", [["--no-supervisor"], ["--view", "none", "-P", "9"]])
 def test_G13_nested(guest_world, outer, inner):
     result = nested(guest_world, outer, inner)
