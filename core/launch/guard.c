@@ -198,18 +198,21 @@ int guard_start(struct guard *g)
 	if (pid < 0)
 		return -errno;
 	g->guard_pid = pid;
+	return 0;
+}
 
+void guard_wait(struct guard *g)
+{
 	struct timespec tenth = {.tv_nsec = 100000000};
 	while (__atomic_load_n(&g->phase, __ATOMIC_SEQ_CST) == GUARD_STARTING) {
 		siginfo_t info = {0};
 
 		SYS(futex, &g->phase, FUTEX_WAIT, GUARD_STARTING, &tenth, 0, 0);
 		/* Killed from outside before it could say so? (WNOWAIT: reaping is the loop's.) */
-		if (SYS(waitid, P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT, 0) == 0 &&
-		    info.si_pid == pid && g->phase == GUARD_STARTING)
+		if (SYS(waitid, P_PID, g->guard_pid, &info, WEXITED | WNOHANG | WNOWAIT, 0) == 0 &&
+		    info.si_pid == g->guard_pid && g->phase == GUARD_STARTING)
 			g->phase = GUARD_FAILED;
 	}
-	return 0;
 }
 
 void guard_release(struct guard *g)

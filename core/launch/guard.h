@@ -47,9 +47,11 @@ struct guard {
 	int tree[TREE_ROOM];
 };
 
-/* Makes the guard and through it the guest, confined and waiting for guard_release(). All signals must be blocked. The
- * guard's exit signal is SIGCHLD. 0, or -errno of the clone; guard->phase tells the rest. */
+/* Makes the guard, which makes the guest and confines it meanwhile. All signals must be blocked. The guard's exit signal is
+ * SIGCHLD. 0, or -errno of the clone; guard_wait() and guard->phase tell the rest. */
 int guard_start(struct guard *guard);
+/* Until the guest is confined, or one of them has failed. */
+void guard_wait(struct guard *guard);
 void guard_release(struct guard *guard);
 
 #endif

@@ -26,11 +26,19 @@ static int create_ruleset(const struct plan *plan)
 	return (int)SYS(landlock_create_ruleset, &attr, size, 0);
 }
 
+/* -1 and errno, as libc has it; without libc's open(), which makes a second call to set close-on-exec. */
+static int sys_result(long result)
+{
+	if (result < 0)
+		errno = (int)-result;
+	return result < 0 ? -1 : (int)result;
+}
+
 /* Inside a view every path is the view's: links are followed within it. */
 static int open_path(int root_fd, const char *path)
 {
 	if (root_fd < 0)
-		return open(path, O_PATH | O_CLOEXEC);
+		return sys_result(SYS(openat, AT_FDCWD, path, O_PATH | O_CLOEXEC));
 
 	const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
 	long fd = SYS(openat2, root_fd, path, &how, sizeof how);
@@ -40,9 +48,7 @@ static int open_path(int root_fd, const char *path)
 	     !strncmp(path + 6, "thread-self", 11)))
 		/* Whose? Each process of the sandbox means its own: the private /proc shows no others anyway. */
 		fd = SYS(openat2, root_fd, "/proc", &how, sizeof how);
-	if (fd < 0)
-		errno = (int)-fd;
-	return fd < 0 ? -1 : (int)fd;
+	return sys_result(fd);
 }
 
 static long add_rule(int ruleset, int fd, uint64_t access, uint64_t handled, bool directory)

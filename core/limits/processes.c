@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -106,6 +105,17 @@ static bool tree_visible(const struct session *s)
 	return fd >= 0;
 }
 
+void processes_prepare(const struct session *s)
+{
+	struct rlimit files;
+
+	/* A descriptor a task: up to the hard limit, which the guest has inherited already. */
+	if (s->record.max_processes && getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 bool processes_open(struct session *s, struct error *err)
 {
 	struct rlimit files = {0};
@@ -113,11 +123,7 @@ bool processes_open(struct session *s, struct error *err)
 	live.limit = MIN(s->record.max_processes, (uint32_t)PID_LIMIT);
 	if (!live.limit)
 		return true;
-	/* A descriptor a task: up to the hard limit, which the guest has inherited already. */
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
+	getrlimit(RLIMIT_NOFILE, &files);
 	live.last_file = (int)MIN(files.rlim_cur, (rlim_t)1 << 30) - RESERVED_FILES;
 	live.room = (size_t)live.limit * 2 + 64;
 	live.tasks = calloc(live.room, sizeof *live.tasks);
@@ -126,7 +132,6 @@ bool processes_open(struct session *s, struct error *err)
 	live.scratch = calloc(live.room, sizeof *live.scratch);
 	if (!live.tasks || !live.polls || !live.permits || !live.scratch)
 		return false;
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* as it will be: what /proc shows depends on it */
 	if (!tree_visible(s)) {
 		error_add(err, NO_ORIGIN, NULL,
 			  "the process limit needs a /proc that shows the processes of this user");

@@ -1,5 +1,5 @@
 /*
- * The supervisor's own cage, closed once the guest exists: it reads what a hostile program gives it, so a bug here must not own
+ * The supervisor's own cage, closed before anything of the guest's is looked at: it reads what a hostile program gives it, so a bug here must not own
  * the user's account. The outer Landlock layer was taken by the launcher; here go capabilities, readability, core dumps and
  * every system call that the loop does not make.
  */

@@ -33,7 +33,7 @@ static union {
 enum { RESPONSE_ROOM = 256 };
 static size_t request_size = sizeof(struct seccomp_notif);
 
-bool notify_open(struct session *s)
+bool notify_prepare(void)
 {
 	struct seccomp_notif_sizes sizes;
 
@@ -41,10 +41,14 @@ bool notify_open(struct session *s)
 	    sizes.seccomp_notif > sizeof request || sizes.seccomp_notif_resp > RESPONSE_ROOM)
 		return false;
 	request_size = sizes.seccomp_notif;
-	/* The caller's wake-up happens on our CPU: without it a trap costs ten times as much in a virtual machine. EINVAL before
-	 * Linux 6.6. The flags are passed by value. */
-	SYS(ioctl, s->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 	return true;
+}
+
+void notify_open(const struct session *s)
+{
+	/* The caller's wake-up happens on our CPU: without it a trap costs ten times as much in a virtual machine. EINVAL
+	 * before Linux 6.6. The flags are passed by value. */
+	SYS(ioctl, s->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 }
 
 bool notify_valid(const struct call *call)

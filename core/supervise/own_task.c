@@ -35,7 +35,7 @@ bool task_is_ours(const struct session *s, int pid)
 	if (pid <= 0 || pid == getpid() || pid == s->guard.guard_pid)
 		return false;
 	/* Our workers have numbers of their own. */
-	if (SYS(tgkill, getpid(), pid, 0) == 0)
+	if (workers_exist() && SYS(tgkill, getpid(), pid, 0) == 0)
 		return false;
 	/* The kernel's own answer: a signal-scoped layer lets us reach its members and nobody else. */
 	if (s->record.flags & RECORD_SCOPED)

@@ -104,6 +104,7 @@ struct session {
 	/* Terminal */
 	int tty_fd;    /* -1: none */
 	bool owns_tty; /* the guest's group has it */
+	int tty_flags; /* of the shared description */
 	struct termios modes, guest_modes;
 
 	/* Statistics */
@@ -113,7 +114,10 @@ struct session {
 };
 
 /* notify.c */
-bool notify_open(struct session *s);
+/* Before harden_self(); false when this kernel's notifications do not fit. */
+bool notify_prepare(void);
+/* With s->listener known. */
+void notify_open(const struct session *s);
 /* One notification, received and answered (or handed to a worker). */
 void notify_serve(struct session *s);
 /* Answers a call; used by the loop and by workers. */
@@ -128,6 +132,8 @@ int memory_write(const struct call *call, uint64_t address, const void *buffer, 
 int memory_read_string(const struct call *call, uint64_t address, char *buffer, size_t size);
 
 /* workers.c */
+/* Threads of ours besides the loop? (Asked by the loop, which starts them.) */
+bool workers_exist(void);
 bool workers_submit(const struct call *call, struct reply (*work)(const struct call *call));
 
 /* outcome.c */
@@ -137,7 +143,7 @@ void outcome_report(const struct session *s, int exit_status, const struct error
 /* What the user should read about the end (a time limit). */
 void outcome_message(const struct session *s, struct error *err);
 
-/* harden.c: what the supervisor takes from itself once the guest exists. */
+/* harden.c: what the supervisor takes from itself before it looks at anything of the guest's. */
 bool harden_self(const struct session *s, struct error *err);
 
 /* terminal.c */
@@ -146,6 +152,8 @@ void terminal_open(struct session *s);
 bool terminal_offered(const struct session *s);
 void terminal_give(struct session *s);
 void terminal_take(struct session *s);
+/* Nothing that the guest did to the terminal outlives it. */
+void terminal_restore(struct session *s);
 void terminal_stopped(struct session *s, int signal);
 
 /* ending.c: signals to every process of the sandbox. */
@@ -166,6 +174,8 @@ struct reply handle_listen(const struct call *call);
 struct reply handle_clone_process(const struct call *call); /* limits/processes.c */
 struct reply handle_uname(const struct call *call);	    /* proc/hostname.c */
 struct reply handle_open_hostname(const struct call *call);
+/* Before harden_self(), and after the guard has inherited our limits / after it, with the guest known. */
+void processes_prepare(const struct session *s);
 bool processes_open(struct session *s, struct error *err);
 
 #endif

@@ -312,11 +312,7 @@ static void end_run(struct session *s)
 {
 	siginfo_t info;
 
-	if (s->owns_tty) {
-		terminal_take(s);
-		tcsetattr(s->tty_fd, TCSADRAIN,
-			  &s->modes); /* a program that died leaves no raw mode behind */
-	}
+	terminal_restore(s);
 	on_guest(s);
 	if (!s->guest_ended) { /* killed together with the guard */
 		s->code = CLD_KILLED;
@@ -339,8 +335,10 @@ static void end_run(struct session *s)
 			break;
 		on_child(s);
 	}
-	while (orphans_signal(s, SIGKILL) && waitid(P_ALL, 0, &info, WEXITED) == 0)
-		; /* what came to us when the guard died */
+	/* What came to us when the guard died; usually there are no children left to look at. */
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       orphans_signal(s, SIGKILL) && waitid(P_ALL, 0, &info, WEXITED) == 0)
+		;
 }
 
 /* ---- start ---- */
@@ -432,7 +430,8 @@ int supervise(int image_fd, struct error *err)
 		return STATUS_SANDLOCK;
 	}
 
-	foreign_children(s);
+	if (!(s->record.flags & RECORD_SCOPED)) /* else the scope tells */
+		foreign_children(s);
 	terminal_open(s);
 	s->guard.go = !terminal_offered(s); /* else it may exec only once it has the terminal */
 	int r = guard_start(&s->guard);
@@ -440,6 +439,11 @@ int supervise(int image_fd, struct error *err)
 		error_add_errno(err, NO_ORIGIN, NULL, -r, "cannot make a process");
 		return STATUS_SANDLOCK;
 	}
+	/* While the guest is being confined on another processor. */
+	processes_prepare(s);
+	bool hardened =
+		(!(s->record.flags & RECORD_LISTENER) || notify_prepare()) && harden_self(s, err);
+	guard_wait(&s->guard);
 	fd_close(&s->record.ruleset_fd);
 	for (size_t i = 0; i < HOLDER_NAMESPACES; i++)
 		fd_close(&s->record.namespace_fd[i]);
@@ -449,8 +453,9 @@ int supervise(int image_fd, struct error *err)
 		status = setup_failed(s, &image, err);
 	} else {
 		s->listener = s->guard.listener;
-		if ((s->listener >= 0 && !notify_open(s)) || !processes_open(s, err) ||
-		    !harden_self(s, err)) {
+		if (s->listener >= 0)
+			notify_open(s);
+		if (!hardened || !processes_open(s, err)) {
 			if (!err->errors)
 				error_add(err, NO_ORIGIN, NULL, "cannot set up the supervisor");
 			status = STATUS_SANDLOCK;

@@ -5,7 +5,9 @@
 #include "supervise/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* Our group is the terminal's foreground group: only then may we decide who is. */
@@ -22,6 +24,20 @@ void terminal_open(struct session *s)
 		if (tcgetpgrp(fd) >= 0 && tcgetattr(fd, &s->modes) == 0)
 			s->tty_fd = fd;
 	s->guest_modes = s->modes;
+	s->tty_flags = s->tty_fd >= 0 ? fcntl(s->tty_fd, F_GETFL) : -1;
+}
+
+void terminal_restore(struct session *s)
+{
+	if (s->tty_fd < 0)
+		return;
+	if (s->owns_tty) {
+		terminal_take(s);
+		tcsetattr(s->tty_fd, TCSADRAIN, &s->modes); /* no raw mode of a program that died */
+	}
+	ioctl(s->tty_fd, TIOCNXCL);
+	if (s->tty_flags >= 0)
+		fcntl(s->tty_fd, F_SETFL, s->tty_flags);
 }
 
 bool terminal_offered(const struct session *s)

@@ -40,6 +40,11 @@ static void *worker(void *unused UNUSED)
 	return NULL;
 }
 
+bool workers_exist(void)
+{
+	return pool.threads > 0;
+}
+
 bool workers_submit(const struct call *call, struct reply (*work)(const struct call *call))
 {
 	bool queued = false;
