@@ -224,8 +224,11 @@ const char *confine_record_read(const struct image *image, struct confine_parts 
 	out->cwd = text_or_null(image, out->record->cwd);
 	out->refused = text_or_null(image, out->record->refused);
 	out->name = text_or_null(image, out->record->name);
-	if (out->refused) /* nothing else was compiled */
+	if (out->refused) { /* nothing else was compiled; what a damaged file has there is not looked at */
+		out->rule_count = out->port_count = out->filter_len = out->rlimit_count = 0;
+		out->env_count = out->keep_count = 0;
 		return 0;
+	}
 	wrong = check_rules(image, out);
 	return wrong ? wrong : check_rest(image, out);
 }
