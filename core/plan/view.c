@@ -258,7 +258,8 @@ static bool without_view(struct building *b, const struct wishes *w, const char 
 	    policy_u64(b->policy, OPT_view, VIEW_AUTO) != VIEW_NONE)
 		error_warn(b->err, w->proc_origin, NULL, "W101",
 			   "/proc shows the processes of this machine: %s", why);
-	if (w->memory && policy_u64(b->policy, OPT_view, VIEW_AUTO) != VIEW_NONE)
+	if (w->memory && b->request->wanted == PLAN_SUPERVISE &&
+	    policy_u64(b->policy, OPT_view, VIEW_AUTO) != VIEW_NONE)
 		error_warn(b->err, policy_origin(b->policy, OPT_tmpfs), NULL, "W102",
 			   "the host's own directory is granted instead of a private one: %s", why);
 	/* In place nobody answers: a name is then only the name of the run. */

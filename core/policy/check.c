@@ -90,9 +90,20 @@ static void check_later(struct check *c, enum option_id id)
 
 /* ---- modes ---- */
 
+/* The first element that has no other way where the mode does not fit: "or-host" has one. */
+static const struct item *first_firm(const struct check *c, enum option_id id)
+{
+	const struct value *value = &c->policy->values[id];
+
+	for (size_t i = 0; i < value->count; i++)
+		if (id != OPT_tmpfs || !(value->items[i].flags & ITEM_OPTIONAL))
+			return &value->items[i];
+	return NULL;
+}
+
 static void check_mode(struct check *c, enum option_id id, unsigned mode)
 {
-	const struct item *item = first(c, id);
+	const struct item *item = first_firm(c, id);
 
 	if (!mode || (options[id].modes & mode) || !item || item_is_neutral(id, item) ||
 	    is_later(id, item))

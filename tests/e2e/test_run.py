@@ -196,3 +196,10 @@ def test_options_of_later_versions_are_refused(option, scratch):
     result = run(*option, "-w", scratch, cmd=f"echo > {scratch}/made")
     assert result.status in (2, 125) and option[0].lstrip("-") in result.err.replace("max-memory", "m max-memory"), result
     assert not (scratch / "made").exists()
+
+
+def test_default_policy_without_a_supervisor(scratch):
+    """What only a view can give has a fallback there: the host's /tmp."""
+    result = execute([SANDLOCK, "run", "--no-supervisor", "-p", "default", "--", "/bin/sh", "-c", "echo x > f && cat f"],
+                     cwd=scratch, env=clean_environment(HOME="/nonexistent"))
+    assert result.status == 0 and result.out == "x\n" and not result.err, result
