@@ -4,6 +4,7 @@
 #include "policy/cache.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,26 +20,21 @@ struct shields {
 /* Resolved as far as it exists; the rest as written. */
 static const char *resolve(struct arena *arena, const char *path)
 {
-	char *copy = arena_strdup(arena, path), *rest = NULL;
+	char copy[PATH_MAX], real[PATH_MAX];
+	size_t len = strlen(path);
 
-	for (;;) {
-		char *real = realpath(copy, NULL);
-
-		if (real) {
-			char *text =
-				rest ? arena_printf(arena, "%s/%s", strcmp(real, "/") ? real : "",
-						    path + (rest - copy))
-				     : arena_strdup(arena, real);
-
-			free(real);
-			return text;
-		}
+	if (len >= sizeof copy)
+		return path;
+	memcpy(copy, path, len + 1);
+	while (!realpath(copy, real)) {
 		char *slash = strrchr(copy, '/');
+
 		if (!slash || slash == copy)
 			return path;
 		*slash = '\0';
-		rest = slash + 1;
 	}
+	const char *rest = path + strlen(copy);
+	return arena_printf(arena, "%s%s", *rest && !strcmp(real, "/") ? "" : real, rest);
 }
 
 static bool beneath(const char *path, const char *directory)
