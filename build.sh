@@ -50,7 +50,6 @@ each_library() {
 }
 
 readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
-readonly PUBLIC_MIRROR=http://deb.debian.org/debian
 # Debian's memory of everything it ever published, on a day that had all of the above.
 readonly SNAPSHOT=https://snapshot.debian.org/archive/debian/20240901T000000Z
 
@@ -87,8 +86,8 @@ download_source() {
 	local archive=$5 sum=$6 target=build/sources/$5 url mirror
 	verified "$target" "$sum" && return
 	mirror=$(debian_mirror)
-	for url in "${mirror:-$PUBLIC_MIRROR}/pool/main/$4/$5" "$7" "$SNAPSHOT/pool/main/$4/$5"; do
-		[ "$url" != - ] || continue
+	for url in "${mirror:+$mirror/pool/main/$4/$5}" "$7" "$SNAPSHOT/pool/main/$4/$5"; do
+		[ -n "$url" ] && [ "$url" != - ] || continue
 		download "$url" "$target.part" || continue
 		verified "$target.part" "$sum" && mv "$target.part" "$target" && return
 		say "$url: not the archive we know (its SHA-256 differs)"
@@ -143,9 +142,10 @@ apt_sources() {
 	suite=$(os_release VERSION_CODENAME)
 	[ "$(os_release ID)" = debian ] || return 1
 	mirror=$(debian_mirror)
+	[ -n "$mirror" ] || return 1
 	mkdir -p "$apt"/{lists/partial,cache/archives/partial,etc,none}
 	: >"$apt/status"
-	echo "deb-src [signed-by=$KEYRING] ${mirror:-$PUBLIC_MIRROR} $suite main" >"$apt/etc/sources.list"
+	echo "deb-src [signed-by=$KEYRING] $mirror $suite main" >"$apt/etc/sources.list"
 	{
 		# How to reach the network (proxies, certificates) is the machine's business; its hooks
 		# are not ours, and they would clean the machine's own cache.
@@ -169,7 +169,7 @@ apt_sources() {
 			Dir::Etc::sourceparts "$apt/none";
 		END
 	} >"$apt/apt.conf"
-	say "fetching the libraries' sources from ${mirror:-$PUBLIC_MIRROR}"
+	say "fetching the libraries' sources from $mirror"
 	if ! APT_CONFIG=$apt/apt.conf apt-get -q update >"$apt/log" 2>&1; then
 		tail -n 5 "$apt/log" >&2
 		say "no signed index of Debian $suite's sources could be fetched"
