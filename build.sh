@@ -87,7 +87,7 @@ download_source() {
 	verified "$target" "$sum" && return
 	mirror=$(debian_mirror)
 	for url in "${mirror:+$mirror/pool/main/$4/$5}" "$7" "$SNAPSHOT/pool/main/$4/$5"; do
-		[ -n "$url" ] && [ "$url" != - ] || continue
+		case $url in "" | -) continue ;; esac
 		download "$url" "$target.part" || continue
 		verified "$target.part" "$sum" && mv "$target.part" "$target" && return
 		say "$url: not the archive we know (its SHA-256 differs)"
