@@ -70,7 +70,6 @@ static void probe_processors(struct host *host)
 		host->cpu_mask[0] = 1;
 	for (size_t i = 0; i < ARRAY_LEN(host->cpu_mask); i++)
 		host->cpu_count += (uint32_t)__builtin_popcountll(host->cpu_mask[i]);
-	host->cpu_threads = host->cpu_count > 1;
 }
 
 void host_probe(struct host *host)

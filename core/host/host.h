@@ -23,7 +23,6 @@ struct host {
 	bool seccomp_notify;
 	bool wait_killable;	    /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19 */
 	bool proc_mounted;	    /* /proc is a procfs */
-	bool cpu_threads;	    /* reserved for the planner: more than one CPU is available */
 	enum answer user_namespace; /* CLONE_NEWUSER for this user, or root */
 	enum answer private_proc; /* mounting a fresh procfs in it (containers often mask /proc) */
 	const char *user_namespace_reason; /* static text when the answer is NO */

@@ -39,7 +39,6 @@ struct launch_record {
 	uint32_t restrict_flags;
 	uint32_t max_processes;
 	uint32_t cwd, name, hostname; /* strings */
-	uint32_t keep_count;
 	uint64_t keep_caps;
 	uint64_t cpu_mask[16];
 	uint64_t timeout_ns, max_duration_ns, kill_after_ns;

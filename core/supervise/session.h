@@ -81,7 +81,6 @@ struct session {
 	struct launch_record record;
 	struct guard guard;
 	const char *name, *hostname;
-	const char *const *origins; /* place texts, see supervise.c */
 
 	/* Children that the program which became us had already; not the sandbox's. */
 	int foreign[1024];
