@@ -20,13 +20,13 @@ static bool is_file(enum option_id id)
 
 static bool has_words(enum option_id id)
 {
-	return options[id].words &&
+	return option_text(options[id].words) &&
 	       (options[id].kind == KIND_ENUM || options[id].kind == KIND_NAMES);
 }
 
 static void add_words(enum option_id id, struct str *out)
 {
-	for (const char *p = options[id].words; *p; p++)
+	for (const char *p = option_text(options[id].words); *p; p++)
 		str_add_char(out, *p == '|' ? ' ' : *p);
 }
 
@@ -66,7 +66,7 @@ static bool bash_case(bool (*pick)(enum option_id), struct str *out)
 	for (enum option_id id = 0; id < OPT_COUNT; id++) {
 		if (!help_option_listed(id, MODES, false) || !takes_value(id) || !pick(id))
 			continue;
-		str_printf(out, "%s--%s", any ? "|" : "\t", options[id].flag);
+		str_printf(out, "%s--%s", any ? "|" : "\t", option_text(options[id].flag));
 		if (options[id].letter)
 			str_printf(out, "|-%c", options[id].letter);
 		any = true;
@@ -94,7 +94,7 @@ static void bash(struct str *out)
 	for (enum option_id id = 0; id < OPT_COUNT; id++) {
 		if (!help_option_listed(id, MODES, false) || !has_words(id))
 			continue;
-		str_printf(out, "\t--%s) words='", options[id].flag);
+		str_printf(out, "\t--%s) words='", option_text(options[id].flag));
 		add_words(id, out);
 		str_add(out, "' ;;\n");
 	}
@@ -115,7 +115,7 @@ static void bash(struct str *out)
 		str_printf(out, "\t%s) words='--", commands[i].name);
 		for (enum option_id id = 0; id < OPT_COUNT; id++) {
 			if (help_option_listed(id, commands[i].modes, false))
-				str_printf(out, " --%s", options[id].flag);
+				str_printf(out, " --%s", option_text(options[id].flag));
 		}
 		str_add(out, "' ;;\n");
 	}
@@ -129,13 +129,13 @@ static void zsh_option(enum option_id id, struct str *out)
 {
 	const struct option *o = &options[id];
 
-	str_printf(out, "\t\t'%s--%s%s[", o->flags & (OPTION_LIST | OPTION_MAP) ? "*" : "", o->flag,
+	str_printf(out, "\t\t'%s--%s%s[", o->flags & (OPTION_LIST | OPTION_MAP) ? "*" : "", option_text(o->flag),
 		   takes_value(id) ? "=" : "");
-	add_help(o->help, "[]:\\", out);
+	add_help(option_text(o->help), "[]:\\", out);
 	str_add(out, "]");
 	if (takes_value(id)) {
 		str_add(out, ":");
-		add_help(o->metavar ? o->metavar : "value", "[]:\\", out);
+		add_help(option_text(o->metavar) ? option_text(o->metavar) : "value", "[]:\\", out);
 		str_add(out, ":");
 	}
 	if (has_words(id)) {
@@ -152,7 +152,7 @@ static void zsh_option(enum option_id id, struct str *out)
 		str_printf(out, " -%c", o->letter);
 	str_add(out, " \\\n");
 	if (o->letter && takes_value(id))
-		str_printf(out, "\t\t'*-%c+:%s:%s' \\\n", o->letter, o->flag,
+		str_printf(out, "\t\t'*-%c+:%s:%s' \\\n", o->letter, option_text(o->flag),
 			   id == OPT_policy ? "_sandlock_policies"
 			   : is_file(id)    ? "_files"
 					    : "");
@@ -193,7 +193,7 @@ static void fish_option(enum option_id id, const char *seen, struct str *out)
 	const struct option *o = &options[id];
 
 	str_printf(out, "complete -c sandlock -n '__fish_seen_subcommand_from %s' -l %s", seen,
-		   o->flag);
+		   option_text(o->flag));
 	if (o->letter)
 		str_printf(out, " -s %c", o->letter);
 	if (takes_value(id))
@@ -206,7 +206,7 @@ static void fish_option(enum option_id id, const char *seen, struct str *out)
 		str_add(out, "'");
 	}
 	str_add(out, " -d '");
-	add_help(o->help, "\\", out);
+	add_help(option_text(o->help), "\\", out);
 	str_add(out, "'\n");
 }
 

@@ -61,15 +61,15 @@ bool help_option_label(enum option_id id, struct str *out)
 {
 	const struct option *o = &options[id];
 
-	if (!o->flag)
+	if (!option_text(o->flag))
 		return false;
 	if (o->letter)
 		str_printf(out, "-%c, ", o->letter);
 	else
 		str_add(out, "    ");
-	str_printf(out, "--%s", o->flag);
-	if (o->metavar && o->kind != KIND_BOOL)
-		str_printf(out, " %s", o->metavar);
+	str_printf(out, "--%s", option_text(o->flag));
+	if (option_text(o->metavar) && o->kind != KIND_BOOL)
+		str_printf(out, " %s", option_text(o->metavar));
 	return true;
 }
 
@@ -77,7 +77,7 @@ bool help_option_listed(enum option_id id, unsigned modes, bool all)
 {
 	const struct option *o = &options[id];
 
-	if (!o->flag || (o->flags & OPTION_HIDDEN) || !(o->modes & modes))
+	if (!option_text(o->flag) || (o->flags & OPTION_HIDDEN) || !(o->modes & modes))
 		return false;
 	return all || !(o->flags & OPTION_LATER);
 }
@@ -90,9 +90,9 @@ static void add_option(enum option_id id, struct str *out)
 	str_add(out, "  ");
 	help_option_label(id, out);
 	pad(out, start);
-	str_add(out, o->help ? o->help : "");
-	if (o->kind == KIND_ENUM && o->words)
-		str_printf(out, " (%s)", o->words);
+	str_add(out, option_text(o->help) ? option_text(o->help) : "");
+	if (o->kind == KIND_ENUM && option_text(o->words))
+		str_printf(out, " (%s)", option_text(o->words));
 	if (o->flags & OPTION_LATER)
 		str_add(out, " [later version]");
 	str_add_char(out, '\n');
@@ -105,7 +105,7 @@ static void add_sections(unsigned modes, bool all, struct str *out)
 		bool titled = false;
 
 		for (enum option_id id = 0; id < OPT_COUNT; id++) {
-			const char *name = options[id].section;
+			const char *name = option_text(options[id].section);
 
 			if (strcmp(name ? name : "", section->name) != 0 ||
 			    !help_option_listed(id, modes, all))

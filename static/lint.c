@@ -192,7 +192,7 @@ static void lint_shadowed(const struct lint *l, const struct grant *g, size_t in
 static void lint_deprecated(const struct lint *l)
 {
 	for (enum option_id id = 0; id < OPT_COUNT; id++) {
-		const char *section = options[id].section;
+		const char *section = option_text(options[id].section);
 
 		if (!(options[id].flags & OPTION_HIDDEN) || !section || !section[0] ||
 		    !policy_is_set(l->policy, id))

@@ -76,9 +76,9 @@ static void add_heading(const struct page *p, const char *title)
 
 static void add_words(const struct page *p, const struct option *o)
 {
-	if (o->words && (o->kind == KIND_ENUM || o->kind == KIND_NAMES)) {
+	if (option_text(o->words) && (o->kind == KIND_ENUM || o->kind == KIND_NAMES)) {
 		str_add(p->out, " (");
-		for (const char *word = o->words; *word;) {
+		for (const char *word = option_text(o->words); *word;) {
 			size_t len = strcspn(word, "|");
 
 			str_printf(p->out, "%.*s%s", (int)len, word, word[len] ? ", " : "");
@@ -92,7 +92,7 @@ static void add_words(const struct page *p, const struct option *o)
 
 static bool in_section(enum option_id id, const char *section)
 {
-	const char *name = options[id].section;
+	const char *name = option_text(options[id].section);
 
 	return strcmp(name ? name : "", section) == 0;
 }
@@ -118,13 +118,13 @@ static void add_options(const struct page *p)
 				add_bold(p, "-", (char[]){o->letter, 0});
 				str_add(p->out, ", ");
 			}
-			add_bold(p, "--", o->flag);
-			if (o->metavar && o->kind != KIND_BOOL) {
+			add_bold(p, "--", option_text(o->flag));
+			if (option_text(o->metavar) && o->kind != KIND_BOOL) {
 				str_add_char(p->out, ' ');
-				add_escaped(p, o->metavar);
+				add_escaped(p, option_text(o->metavar));
 			}
 			end_label(p);
-			add_escaped(p, o->help);
+			add_escaped(p, option_text(o->help));
 			add_words(p, o);
 			end_text(p);
 		}
@@ -153,13 +153,13 @@ static void add_keys(const struct page *p)
 		for (enum option_id id = 0; section[0] && id < OPT_COUNT; id++) {
 			const struct option *o = &options[id];
 
-			if (!o->key || !in_section(id, section))
+			if (!option_text(o->key) || !in_section(id, section))
 				continue;
 			if (!titled)
 				add_heading(p, section);
 			titled = true;
 			begin_label(p);
-			add_bold(p, o->key, "");
+			add_bold(p, option_text(o->key), "");
 			str_printf(p->out, " (%s%s)",
 				   o->flags & OPTION_MAP    ? "map, each a "
 				   : o->flags & OPTION_LIST ? "list, each a "
@@ -169,7 +169,7 @@ static void add_keys(const struct page *p)
 			/* A flag that says "no" has help for false. */
 			if (o->flags & OPTION_NEGATIVE)
 				str_add(p->out, "false: ");
-			add_escaped(p, o->help);
+			add_escaped(p, option_text(o->help));
 			add_words(p, o);
 			end_text(p);
 		}

@@ -10,9 +10,9 @@
 /* Rows that a file can hold, in the order of the help's sections; "" (the top of a file) comes first. */
 static bool in_section(enum option_id id, const char *section)
 {
-	const char *name = options[id].section;
+	const char *name = option_text(options[id].section);
 
-	return name && strcmp(name, section) == 0 && options[id].key;
+	return name && strcmp(name, section) == 0 && option_text(options[id].key);
 }
 
 static bool section_used(const struct policy *policy, const char *section)
@@ -142,7 +142,7 @@ static bool yaml_option(const struct policy *policy, enum option_id id, const ch
 	bool list = (o->flags & OPTION_LIST) != 0;
 	bool ok = true;
 
-	str_printf(out, "%s%s:", indent, o->key);
+	str_printf(out, "%s%s:", indent, option_text(o->key));
 	if (!v->count) {
 		str_add(out, map ? " {}\n" : list ? " []\n" : " null\n");
 		return true;
@@ -236,7 +236,7 @@ static bool toml_option(const struct policy *policy, enum option_id id, bool ori
 	bool list = (options[id].flags & OPTION_LIST) != 0;
 	bool ok = true;
 
-	str_printf(out, "%s = %s", options[id].key, list ? "[\n" : "");
+	str_printf(out, "%s = %s", option_text(options[id].key), list ? "[\n" : "");
 	for (size_t i = 0; i < v->count; i++) {
 		const char *key;
 		const char *text = element(&v->items[i], id, &key, policy->arena);
@@ -259,7 +259,7 @@ static void toml_table(const struct policy *policy, enum option_id id, bool orig
 {
 	const struct value *v = policy_value(policy, id);
 
-	str_printf(out, "\n[%s.%s]\n", options[id].section, options[id].key);
+	str_printf(out, "\n[%s.%s]\n", option_text(options[id].section), option_text(options[id].key));
 	for (size_t i = 0; i < v->count; i++) {
 		const char *key;
 		const char *text = element(&v->items[i], id, &key, policy->arena);
@@ -282,7 +282,7 @@ bool render_toml(const struct policy *policy, bool origins, struct str *out, str
 		str_add_char(out, '\n');
 	}
 	for (enum option_id id = 0; id < OPT_COUNT; id++) {
-		if (options[id].section && policy_is_set(policy, id) && id != OPT_description)
+		if (option_text(options[id].section) && policy_is_set(policy, id) && id != OPT_description)
 			ok &= toml_holds(policy, id, err);
 	}
 	for (size_t s = 0; ok && s < help_section_count; s++) {
@@ -347,13 +347,13 @@ static void json_option(const struct policy *policy, enum option_id id, bool ori
 	bool list = (o->flags & OPTION_LIST) != 0;
 
 	if (map)
-		json_object(j, o->key);
+		json_object(j, option_text(o->key));
 	else if (list)
-		json_array(j, o->key);
+		json_array(j, option_text(o->key));
 	else if (!v->count)
-		json_null(j, o->key);
+		json_null(j, option_text(o->key));
 	for (size_t i = 0; i < v->count; i++)
-		json_element(policy, id, &v->items[i], list ? NULL : o->key, origins, j, err);
+		json_element(policy, id, &v->items[i], list ? NULL : option_text(o->key), origins, j, err);
 	if (map)
 		json_end_object(j);
 	else if (list)

@@ -229,12 +229,12 @@ static int start(struct cli *cli, struct start *st, struct plan_request *request
 
 static int run_with(struct cli *cli, char **argv, struct plan_request request)
 {
-	struct start *st = calloc(1, sizeof *st); /* lives until the exec */
+	struct arena arena = {0}; /* lives until the exec */
+	struct start *st = arena_new(&arena, struct start);
 	struct timespec now;
 	bool usage = false;
 
-	if (!st)
-		return EXIT_SANDLOCK;
+	st->arena = arena;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	st->launch.arguments = argv;
 	st->launch.started_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;

@@ -44,12 +44,16 @@ char **shell_arguments(char *const *command, struct arena *arena)
 /* The mask and dispositions that a program expects at its start. */
 static void default_signals(void)
 {
-	sigset_t none;
+	static const struct kernel_sigaction {
+		void *handler;
+		unsigned long flags, restorer;
+		uint64_t mask;
+	} standard; /* SIG_DFL */
+	const uint64_t none = 0;
 
-	for (int sig = 1; sig < NSIG; sig++)
-		signal(sig, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	for (int sig = 1; sig <= 64; sig++)
+		SYS(rt_sigaction, sig, &standard, NULL, sizeof none);
+	SYS(rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
 }
 
 int launch_in_place(const struct launch *l, struct error *err)

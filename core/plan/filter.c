@@ -19,7 +19,7 @@
 #endif
 
 enum {
-	PROGRAM_LIMIT = BPF_MAXINSNS, /* 4096 */
+	PROGRAM_LIMIT = 1536, /* three a number; the kernel takes 4096 */
 	REACH = FILTER_REACH,
 	RETURN_LIMIT = 16,
 	BLOCK_LIMIT = 64,
@@ -466,9 +466,7 @@ bool filter_compile(uint32_t features, uint32_t audit_arch, const int *deny, siz
 		denied[deny[i]] = 1;
 	}
 
-	/* Scratch in an arena of its own: 50 KB that must not live as long as the plan. */
-	struct arena scratch = {0};
-	struct compiler *c = arena_new(&scratch, struct compiler);
+	struct compiler *c = arena_new(arena, struct compiler);
 	bool ok;
 
 	c->features = features;
@@ -487,6 +485,5 @@ bool filter_compile(uint32_t features, uint32_t audit_arch, const int *deny, siz
 		*out = program;
 		*len = c->count;
 	}
-	arena_free(&scratch);
 	return ok;
 }

@@ -82,7 +82,7 @@ static bool parse_string(struct parse *p, const char *text, struct item *item)
 {
 	item->text = text;
 	/* What stands in messages and files is text; names of files may be any bytes. */
-	if (p->option->section && !utf8_valid(text, strlen(text)))
+	if (option_text(p->option->section) && !utf8_valid(text, strlen(text)))
 		return complain(&p->c, "not valid UTF-8");
 	switch ((int)p->id) {
 	case OPT_name:
@@ -100,7 +100,7 @@ static bool parse_string(struct parse *p, const char *text, struct item *item)
 static bool parse_enum(struct parse *p, const char *text, struct item *item)
 {
 	item->text = text;
-	return value_word(text, p->option->words, false, &item->num, &p->c);
+	return value_word(text, option_text(p->option->words), false, &item->num, &p->c);
 }
 
 static bool parse_path(struct parse *p, const char *text, struct item *item)
@@ -129,13 +129,13 @@ static bool parse_env(struct parse *p, const char *text, struct item *item)
 
 static bool parse_names(struct parse *p, const char *text, struct item *item)
 {
-	if (!p->option->words) {
+	if (!option_text(p->option->words)) {
 		item->text = text;
 		return value_identifier(text, p->id == OPT_env_pass, &p->c);
 	}
-	if (!value_word(text, p->option->words, true, &item->num, &p->c))
+	if (!value_word(text, option_text(p->option->words), true, &item->num, &p->c))
 		return false;
-	item->text = word_at(p->c.arena, p->option->words, item->num);
+	item->text = word_at(p->c.arena, option_text(p->option->words), item->num);
 	return true;
 }
 

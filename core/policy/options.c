@@ -29,64 +29,56 @@
 	"unix-resolve|net-udp|all-threads|audit-mute"
 
 /*
- * The rows without pointers: in a position-independent program each pointer costs 32 bytes and a relocation at every start, and
- * there are 900. All texts of a row lie in one string, and the table that everybody reads is laid out once, before main.
+ * No pointers: in a position-independent program each costs 32 bytes and a relocation at every start, and there would be 900.
+ * The texts are members of one constant structure, and a row holds their offsets.
  */
-static const struct {
-	char letter;
-	uint8_t kind;
-	uint8_t modes;
-	unsigned flags;
-	uint64_t min, max;
-} numbers[OPT_COUNT] = {
+#define IS_TEXT(text, yes, no) _Generic((text), char *: (yes), const char *: (yes), default: (no))
+#define MEMBER(id, letter, text) char id##_##letter[IS_TEXT(text, sizeof(text), 1)];
+#define CONTENT(text) _Generic((text), char *: text, const char *: text, default: "")
+#define AT(id, letter, text) IS_TEXT(text, offsetof(struct texts, id##_##letter), 0)
+
+struct texts {
+	char none; /* offset 0 is NULL */
 #define OPTION(id, section, key, flag, letter, kind, flags, min, max, words, metavar, modes, help) \
-	[OPT_##id] = {letter, kind, modes, flags, min, max},
+	MEMBER(id, s, section)                                                               \
+	MEMBER(id, k, key)                                                                       \
+	MEMBER(id, f, flag)                                                                     \
+	MEMBER(id, w, words)                                                                   \
+	MEMBER(id, m, metavar) MEMBER(id, h, help)
 #include "policy/options.def"
 #undef OPTION
 };
 
-#define ABSENT "\001"
-#pragma push_macro("NULL")
-#undef NULL
-#define NULL ABSENT
-static const char texts[] =
+static const struct texts texts = {
+	'\0',
 #define OPTION(id, section, key, flag, letter, kind, flags, min, max, words, metavar, modes, help) \
-	section "\0" key "\0" flag "\0" words "\0" metavar "\0" help "\0"
+	CONTENT(section), CONTENT(key), CONTENT(flag), CONTENT(words), CONTENT(metavar), CONTENT(help),
 #include "policy/options.def"
 #undef OPTION
-	;
-#pragma pop_macro("NULL")
+};
+_Static_assert(sizeof texts <= UINT16_MAX, "offsets of 16 bits");
 
-struct option options[OPT_COUNT];
+const struct option options[OPT_COUNT] = {
+#define OPTION(id, section, key, flag, letter, kind, flags, min, max, words, metavar, modes, help) \
+	[OPT_##id] = {AT(id, s, section),                                                    \
+		      AT(id, k, key),                                                            \
+		      AT(id, f, flag),                                                          \
+		      AT(id, w, words),                                                        \
+		      AT(id, m, metavar),                                                    \
+		      AT(id, h, help),                                                          \
+		      letter,                                                                      \
+		      kind,                                                                        \
+		      modes,                                                                       \
+		      flags,                                                                       \
+		      min,                                                                         \
+		      max},
+#include "policy/options.def"
+#undef OPTION
+};
 
-static const char *next_text(const char **at)
+const char *option_text(uint16_t offset)
 {
-	const char *text = *at;
-
-	*at += strlen(text) + 1;
-	return text[0] == ABSENT[0] ? NULL : text;
-}
-
-__attribute__((constructor)) static void lay_out(void)
-{
-	const char *at = texts;
-
-	for (enum option_id id = 0; id < OPT_COUNT; id++) {
-		struct option *o = &options[id];
-
-		o->section = next_text(&at);
-		o->key = next_text(&at);
-		o->flag = next_text(&at);
-		o->words = next_text(&at);
-		o->metavar = next_text(&at);
-		o->help = next_text(&at);
-		o->letter = numbers[id].letter;
-		o->kind = numbers[id].kind;
-		o->modes = numbers[id].modes;
-		o->flags = numbers[id].flags;
-		o->min = numbers[id].min;
-		o->max = numbers[id].max;
-	}
+	return offset ? (const char *)&texts + offset : NULL;
 }
 
 static bool same(const char *a, const char *b)
@@ -97,7 +89,7 @@ static bool same(const char *a, const char *b)
 enum option_id option_by_key(const char *section, const char *key)
 {
 	for (enum option_id id = 0; id < OPT_COUNT; id++)
-		if (same(options[id].key, key) && same(options[id].section, section))
+		if (same(option_text(options[id].key), key) && same(option_text(options[id].section), section))
 			return id;
 	return OPT_COUNT;
 }
@@ -105,7 +97,7 @@ enum option_id option_by_key(const char *section, const char *key)
 enum option_id option_by_flag(const char *flag)
 {
 	for (enum option_id id = 0; id < OPT_COUNT; id++)
-		if (same(options[id].flag, flag))
+		if (same(option_text(options[id].flag), flag))
 			return id;
 	return OPT_COUNT;
 }
@@ -120,9 +112,11 @@ enum option_id option_by_letter(char letter)
 
 const char *option_name(struct arena *arena, enum option_id id, bool as_flag)
 {
-	const struct option *o = &options[id];
+	const char *section = option_text(options[id].section);
+	const char *key = option_text(options[id].key);
+	const char *flag = option_text(options[id].flag);
 
-	if ((as_flag && o->flag) || !o->key)
-		return arena_printf(arena, "--%s", o->flag);
-	return o->section[0] ? arena_printf(arena, "%s.%s", o->section, o->key) : o->key;
+	if ((as_flag && flag) || !key)
+		return arena_printf(arena, "--%s", flag);
+	return section[0] ? arena_printf(arena, "%s.%s", section, key) : key;
 }

@@ -33,7 +33,7 @@ bool item_matches(enum option_id id, const struct item *a, const struct item *b)
 	}
 	return text_equal(a->text, b->text) && text_equal(a->text2, b->text2) &&
 	       (a->flags & ~(uint32_t)ITEM_OPTIONAL) == (b->flags & ~(uint32_t)ITEM_OPTIONAL) &&
-	       (options[id].words || (a->num == b->num && a->num2 == b->num2));
+	       (option_text(options[id].words) || (a->num == b->num && a->num2 == b->num2));
 }
 
 static uint64_t item_hash(enum option_id id, const struct item *item)
@@ -256,7 +256,7 @@ static void merge_value(struct policy *base, enum option_id id, const struct val
 
 		if (at == result.count)
 			push(base->arena, &result, &more.items[i]);
-		else if ((options[id].flags & OPTION_MAP) || options[id].words)
+		else if ((options[id].flags & OPTION_MAP) || option_text(options[id].words))
 			result.items[at] = more.items[i];
 		else if (!(more.items[i].flags & ITEM_OPTIONAL))
 			result.items[at].flags &= ~(uint32_t)ITEM_OPTIONAL;

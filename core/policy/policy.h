@@ -69,22 +69,25 @@ enum option_id {
 	OPT_COUNT
 };
 
-/* One row of options.def. */
+/* One row of options.def. Texts are offsets for option_text(). */
 struct option {
-	const char *section; /* "filesystem"; "" = top of a file; NULL = command line only */
-	const char *key;     /* "read" */
-	const char *flag;    /* "fs-read" without dashes, or NULL: files only */
-	char letter;	     /* 'r', or 0 */
-	enum option_kind kind;
-	unsigned flags; /* enum option_flag */
-	uint64_t min, max;
-	const char *words;   /* KIND_ENUM: "commit|abort|keep" */
-	const char *metavar; /* "PATH" */
-	unsigned modes;	     /* enum option_mode */
-	const char *help;    /* one line, lower case, no full stop */
+	uint16_t section; /* "filesystem"; "" = top of a file; NULL = command line only */
+	uint16_t key;	  /* "read" */
+	uint16_t flag;	  /* "fs-read" without dashes, or NULL: files only */
+	uint16_t words;	  /* KIND_ENUM: "commit|abort|keep" */
+	uint16_t metavar; /* "PATH" */
+	uint16_t help;	  /* one line, lower case, no full stop */
+	char letter;	  /* 'r', or 0 */
+	uint8_t kind;	  /* enum option_kind */
+	uint8_t modes;	  /* enum option_mode */
+	uint16_t flags;	  /* enum option_flag */
+	uint32_t min;
+	uint64_t max;
 };
 
-extern struct option options[OPT_COUNT]; /* complete before main; nobody writes to it afterwards */
+extern const struct option options[OPT_COUNT];
+
+const char *option_text(uint16_t offset);
 
 struct item {
 	const char *text;

@@ -50,7 +50,7 @@ static uint32_t add_hash(uint32_t hash, const char *text)
 
 static uint32_t option_hash(const struct option *o)
 {
-	return add_hash(add_hash(add_hash(2166136261u, o->section), o->key), o->flag);
+	return add_hash(add_hash(add_hash(2166136261u, option_text(o->section)), option_text(o->key)), option_text(o->flag));
 }
 
 /* ---- writing ---- */
@@ -205,9 +205,9 @@ static bool in_range(const struct option *o, const struct item *item)
 	case KIND_USER:
 		return true;
 	case KIND_ENUM:
-		return item->num < word_count(o->words);
+		return item->num < word_count(option_text(o->words));
 	case KIND_NAMES:
-		return !o->words || item->num < word_count(o->words);
+		return !option_text(o->words) || item->num < word_count(option_text(o->words));
 	case KIND_PATH:
 		return item->text[0] && !item->num && !item->num2;
 	case KIND_ENV:

@@ -56,7 +56,7 @@ static const char *key_name(struct load *l, enum option_id id)
 /* "[limits].memory", the reference's way to name a field in a message about its value. */
 static const char *field_name(struct load *l, enum option_id id)
 {
-	return arena_printf(&l->err->arena, "[%s].%s", options[id].section, options[id].key);
+	return arena_printf(&l->err->arena, "[%s].%s", option_text(options[id].section), option_text(options[id].key));
 }
 
 static const char *escaped(struct load *l, const char *text)
@@ -103,14 +103,14 @@ static void wrong_type(struct load *l, const char *key, const struct toml_node *
 
 static bool in_schema(enum option_id id, const char *section)
 {
-	return (options[id].flags & OPTION_TOML) && options[id].section &&
-	       (!section || strcmp(options[id].section, section) == 0);
+	return (options[id].flags & OPTION_TOML) && option_text(options[id].section) &&
+	       (!section || strcmp(option_text(options[id].section), section) == 0);
 }
 
 static bool is_first_of_section(enum option_id id)
 {
 	for (enum option_id other = 0; other < id; other++) {
-		if (in_schema(other, options[id].section))
+		if (in_schema(other, option_text(options[id].section)))
 			return false;
 	}
 	return in_schema(id, NULL);
@@ -123,7 +123,7 @@ static size_t valid_names(const char *section, const char *out[OPT_COUNT])
 
 	for (enum option_id id = 0; id < OPT_COUNT; id++) {
 		if (section ? in_schema(id, section) : is_first_of_section(id))
-			out[count++] = section ? options[id].key : options[id].section;
+			out[count++] = section ? option_text(options[id].key) : option_text(options[id].section);
 	}
 	return count;
 }
@@ -251,7 +251,7 @@ static void add_string(struct load *l, enum option_id id, const struct toml_node
 		wrong_type(l, key_name(l, id), node, "a string");
 		return;
 	}
-	if (is_branch_action(id) && !value_word(node->text, options[id].words, false, &index, &c)) {
+	if (is_branch_action(id) && !value_word(node->text, option_text(options[id].words), false, &index, &c)) {
 		error_add(
 			l->err, place(l, node), field_name(l, id),
 			"invalid branch action %s; expected \"commit\" | \"abort\" | \"keep\" | \"defer\"",

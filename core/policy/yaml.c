@@ -187,7 +187,7 @@ static const char *section_key(size_t index, const void *section)
 {
 	const struct option *o = &options[index];
 
-	return o->section && strcmp(o->section, section) == 0 ? o->key : NULL;
+	return option_text(o->section) && strcmp(option_text(o->section), section) == 0 ? option_text(o->key) : NULL;
 }
 
 static void unknown_key(struct yaml_reader *l, const char *section, struct yaml_key k)
@@ -197,8 +197,8 @@ static void unknown_key(struct yaml_reader *l, const char *section, struct yaml_
 	auto_str hint = {0};
 
 	for (enum option_id id = 0; id < OPT_COUNT && !near; id++)
-		if (options[id].section && options[id].section[0] &&
-		    strcmp(options[id].key, k.text) == 0)
+		if (option_text(options[id].section) && option_text(options[id].section)[0] &&
+		    strcmp(option_text(options[id].key), k.text) == 0)
 			elsewhere = option_name(arena, id, false);
 	if (near)
 		str_printf(&hint, "did you mean \"%s\"? ", near);
@@ -207,7 +207,7 @@ static void unknown_key(struct yaml_reader *l, const char *section, struct yaml_
 	str_printf(&hint, "valid keys of %s:", section);
 	for (size_t i = 0, n = 0; i < OPT_COUNT; i++)
 		if (section_key(i, section))
-			str_printf(&hint, "%s %s", n++ ? "," : "", options[i].key);
+			str_printf(&hint, "%s %s", n++ ? "," : "", option_text(options[i].key));
 	yaml_report(l, k.origin, section, k.width, str_text(&hint),
 		    yaml_message(l, "unknown key ", k.text, ""));
 }
@@ -371,7 +371,7 @@ static void list_top(struct top *top)
 	for (size_t i = 0; i < ARRAY_LEN(top_keys); i++)
 		top->names[top->count++] = top_keys[i].name;
 	for (size_t i = 0; i < OPT_COUNT; i++) {
-		const char *section = options[i].section;
+		const char *section = option_text(options[i].section);
 		bool known = !section || !section[0];
 
 		for (size_t k = 0; k < top->count && !known; k++)
@@ -394,9 +394,9 @@ static void unknown_top(struct yaml_reader *l, const struct top *top, struct yam
 	if (near)
 		str_printf(&hint, "did you mean \"%s\"? ", near);
 	for (enum option_id id = 0; id < OPT_COUNT && !near; id++)
-		if (options[id].key && options[id].section[0] &&
-		    strcmp(options[id].key, k.text) == 0) {
-			str_printf(&hint, "it belongs into the section %s. ", options[id].section);
+		if (option_text(options[id].key) && option_text(options[id].section)[0] &&
+		    strcmp(option_text(options[id].key), k.text) == 0) {
+			str_printf(&hint, "it belongs into the section %s. ", option_text(options[id].section));
 			break;
 		}
 	str_add(&hint, "valid keys:");

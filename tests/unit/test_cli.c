@@ -135,7 +135,7 @@ static void colours_only_the_word(void **state UNUSED)
 static void every_section_has_a_title(void **state UNUSED)
 {
 	for (enum option_id id = 0; id < OPT_COUNT; id++) {
-		const char *section = options[id].section ? options[id].section : "";
+		const char *section = option_text(options[id].section) ? option_text(options[id].section) : "";
 		bool found = !section[0];
 
 		for (size_t i = 0; i < help_section_count; i++)
@@ -158,9 +158,9 @@ static void help_lists_what_works(void **state UNUSED)
 		const struct option *o = &options[id];
 		char flag[64];
 
-		if (!o->flag || (o->flags & OPTION_HIDDEN))
+		if (!option_text(o->flag) || (o->flags & OPTION_HIDDEN))
 			continue;
-		snprintf(flag, sizeof flag, "--%s", o->flag);
+		snprintf(flag, sizeof flag, "--%s", option_text(o->flag));
 		if (!strstr(str_text(&all), flag))
 			fail_msg("%s is not in the help", flag);
 	}
@@ -209,8 +209,8 @@ static void assert_same(const struct policy *a, const struct policy *b)
 		const struct value *v = policy_value(a, id), *w = policy_value(b, id);
 
 		if (v->set != w->set || v->count != w->count)
-			fail_msg("%s.%s: %zu elements became %zu", options[id].section,
-				 options[id].key, v->count, w->count);
+			fail_msg("%s.%s: %zu elements became %zu", option_text(options[id].section),
+				 option_text(options[id].key), v->count, w->count);
 		for (size_t i = 0; i < v->count; i++) {
 			auto_str x = {0}, y = {0};
 

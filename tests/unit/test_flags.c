@@ -321,21 +321,21 @@ static void whole_table(void **state UNUSED)
 	for (enum option_id id = 0; id < OPT_COUNT; id++) {
 		const struct option *o = &options[id];
 
-		assert_non_null(o->help);
+		assert_non_null(option_text(o->help));
 		assert_true(o->modes != 0);
-		assert_true(!o->section == !o->key);
-		assert_true(o->flag || o->key);
-		assert_true((o->kind == KIND_BOOL) == !o->metavar);
-		assert_true(o->kind != KIND_ENUM || o->words);
+		assert_true(!option_text(o->section) == !option_text(o->key));
+		assert_true(option_text(o->flag) || option_text(o->key));
+		assert_true((o->kind == KIND_BOOL) == !option_text(o->metavar));
+		assert_true(o->kind != KIND_ENUM || option_text(o->words));
 		assert_true(o->kind != KIND_UINT || o->max > o->min);
-		if (o->flag)
-			assert_int_equal(option_by_flag(o->flag), id);
+		if (option_text(o->flag))
+			assert_int_equal(option_by_flag(option_text(o->flag)), id);
 		if (o->letter)
 			assert_int_equal(option_by_letter(o->letter), id);
-		if (o->key)
-			assert_int_equal(option_by_key(o->section, o->key), id);
+		if (option_text(o->key))
+			assert_int_equal(option_by_key(option_text(o->section), option_text(o->key)), id);
 		if (o->flags & OPTION_NEGATIVE)
-			assert_true(strncmp(o->flag, "no-", 3) == 0);
+			assert_true(strncmp(option_text(o->flag), "no-", 3) == 0);
 	}
 	assert_int_equal(option_by_flag("nonsense"), OPT_COUNT);
 	assert_int_equal(option_by_letter(0), OPT_COUNT);
