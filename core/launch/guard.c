@@ -102,11 +102,9 @@ static int guest_child(void *argument)
 	fail(g, STEP_EXEC, r, 0);
 }
 
-static void report(struct guard *g, int code, int status)
+static void report(struct guard *g, const struct guard_event *event)
 {
-	const struct guard_event event = {.code = code, .status = status};
-
-	while (SYS(write, g->event_fd, &event, sizeof event) == -EINTR)
+	while (SYS(write, g->event_fd, event, sizeof *event) == -EINTR)
 		;
 }
 
@@ -164,22 +162,35 @@ static int guard_child(void *argument)
 	SYS(futex, &g->guest_pid, FUTEX_WAKE, 1, 0, 0, 0);
 
 	const uint64_t wanted = 1ULL << (SIGCHLD - 1) | 1ULL << (SIGTERM - 1);
+	const int watched = WEXITED | WSTOPPED | WCONTINUED | WNOHANG | __WALL;
+	struct guard_event last = {0};
+	bool ended = false;
+
 	for (;;) {
 		siginfo_t info;
 		long r;
 
-		while ((info.si_pid = 0, r = SYS(waitid, P_ALL, 0, &info,
-						 WEXITED | WSTOPPED | WCONTINUED | WNOHANG, 0)) ==
-			       0 &&
-		       info.si_pid)
-			if (info.si_pid == g->guest_pid)
-				report(g, info.si_code, info.si_status);
+		while ((info.si_pid = 0, r = SYS(waitid, P_ALL, 0, &info, watched, 0)) == 0 &&
+		       info.si_pid) {
+			if (info.si_pid != g->guest_pid)
+				continue;
+			last = (struct guard_event){info.si_code, info.si_status};
+			if (last.code != CLD_EXITED && last.code != CLD_KILLED &&
+			    last.code != CLD_DUMPED)
+				report(g, &last);
+			else
+				ended = true;
+		}
 		if (orphaned(g))
 			end_everything(g);
-		if (r == -ECHILD) { /* nobody is left to watch */
-			report(g, 0, 0);
+		if (r == -ECHILD) { /* nobody is left to watch: our own end tells it */
+			g->last = last;
+			__atomic_store_n(&g->all_ended, true, __ATOMIC_RELEASE);
 			leave(0);
 		}
+		if (ended)
+			report(g, &last);
+		ended = false;
 		SYS(rt_sigtimedwait, &wanted, 0, 0, SIGSET_BYTES);
 	}
 }

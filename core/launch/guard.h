@@ -13,9 +13,9 @@
 
 enum guard_phase { GUARD_STARTING, GUARD_CONFINED, GUARD_FAILED };
 
-/* Written to the pipe for every change of the guest, and once with code 0 when the last descendant is gone. */
+/* Written to the pipe for every change of the guest; its end only while other processes of the sandbox are left. */
 struct guard_event {
-	int32_t code; /* CLD_EXITED, CLD_KILLED, CLD_DUMPED, CLD_STOPPED, CLD_CONTINUED; 0 = no process is left */
+	int32_t code; /* CLD_EXITED, CLD_KILLED, CLD_DUMPED, CLD_STOPPED, CLD_CONTINUED */
 	int32_t status;
 };
 
@@ -44,6 +44,8 @@ struct guard {
 	int guard_pid, guest_pid, guest_pidfd;
 	int listener;
 	struct child_failure failure;
+	bool all_ended; /* the guard left because no process below it is left */
+	struct guard_event last; /* with all_ended: how the guest ended */
 	int tree[TREE_ROOM];
 };
 

@@ -9,10 +9,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
+struct grant {
+	const char *path; /* resolved */
+	struct origin origin;
+};
+
 struct shields {
 	const struct policy *policy;
 	struct arena *arena;
 	struct error *err;
+	struct grant *grants;
+	size_t grant_count;
 	struct plan_shield *list;
 	size_t count, cap;
 };
@@ -77,29 +84,40 @@ static bool cover(struct shields *sh, const char *path, const char *grant, struc
 	}
 }
 
+static void find_grants(struct shields *sh)
+{
+	const struct value *lists[] = {
+		policy_value(sh->policy, OPT_fs_write),
+		policy_value(sh->policy, OPT_fs_write_if_exists),
+	};
+
+	sh->grants =
+		arena_array(sh->arena, lists[0]->count + lists[1]->count, sizeof *sh->grants);
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		for (size_t k = 0; k < lists[i]->count; k++)
+			sh->grants[sh->grant_count++] = (struct grant){
+				.path = resolve(sh->arena, lists[i]->items[k].text),
+				.origin = lists[i]->items[k].origin,
+			};
+}
+
 static bool protect(struct shields *sh, const char *path, bool directory)
 {
-	static const enum option_id grants[] = {OPT_fs_write, OPT_fs_write_if_exists};
 	const char *real = resolve(sh->arena, path);
 
-	for (size_t i = 0; i < ARRAY_LEN(grants); i++) {
-		const struct value *value = policy_value(sh->policy, grants[i]);
+	for (size_t i = 0; i < sh->grant_count; i++) {
+		const struct grant *grant = &sh->grants[i];
 
-		for (size_t k = 0; k < value->count; k++) {
-			const char *grant = resolve(sh->arena, value->items[k].text);
-			struct origin origin = value->items[k].origin;
-
-			if (beneath(grant, real)) {
-				error_add(
-					sh->err, origin, NULL,
-					"%s decides what the next sandbox may do; it must not be writable inside",
-					error_quote(sh->err, real));
-				error_hint(sh->err, "--allow-self-modify permits it");
-				return false;
-			}
-			if (beneath(real, grant) && !cover(sh, real, grant, origin, directory))
-				return false;
+		if (beneath(grant->path, real)) {
+			error_add(sh->err, grant->origin, NULL,
+				  "%s decides what the next sandbox may do; it must not be writable inside",
+				  error_quote(sh->err, real));
+			error_hint(sh->err, "--allow-self-modify permits it");
+			return false;
 		}
+		if (beneath(real, grant->path) &&
+		    !cover(sh, real, grant->path, grant->origin, directory))
+			return false;
 	}
 	return true;
 }
@@ -113,9 +131,10 @@ bool shields_find(const struct policy *policy, const struct surroundings *s, str
 	bool ok = true;
 
 	*count = 0;
-	if (policy_bool(policy, OPT_allow_self_modify, false) ||
-	    (!policy_value(policy, OPT_fs_write)->count &&
-	     !policy_value(policy, OPT_fs_write_if_exists)->count))
+	if (policy_bool(policy, OPT_allow_self_modify, false))
+		return true;
+	find_grants(&sh);
+	if (!sh.grant_count)
 		return true;
 	if (s->home)
 		ok &= protect(&sh, arena_printf(arena, "%s/.config/sandlock", s->home), true);

@@ -94,7 +94,7 @@ struct session {
 	bool guest_ended; /* status known */
 	bool guest_stopped;
 	int code, status; /* of the guest: CLD_*, exit status or signal */
-	bool guard_ended, holder_ended, all_ended;
+	bool guard_ended, holder_ended;
 	enum end_reason reason;
 	int interrupted_by; /* the first INT or TERM that came to us */
 	bool killed;	    /* SIGKILL was sent to everything */

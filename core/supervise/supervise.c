@@ -152,31 +152,34 @@ static void on_interrupt(struct session *s, int signal)
 		s->kill_ns = now + s->record.kill_after_ns;
 }
 
+static void on_guest_event(struct session *s, struct guard_event event)
+{
+	switch (event.code) {
+	case CLD_STOPPED:
+		s->guest_stopped = true;
+		terminal_stopped(s, event.status);
+		break;
+	case CLD_CONTINUED:
+		s->guest_stopped = false;
+		break;
+	default:
+		s->guest_ended = true;
+		s->code = event.code;
+		s->status = event.status;
+		if (s->reason == END_EXIT && event.code != CLD_EXITED)
+			s->reason = END_SIGNAL;
+		break;
+	}
+}
+
 static void on_guest(struct session *s)
 {
 	struct guard_event event;
 
-	while (read(s->event_fd, &event, sizeof event) == sizeof event) {
-		switch (event.code) {
-		case 0:
-			s->all_ended = true;
-			break;
-		case CLD_STOPPED:
-			s->guest_stopped = true;
-			terminal_stopped(s, event.status);
-			break;
-		case CLD_CONTINUED:
-			s->guest_stopped = false;
-			break;
-		default:
-			s->guest_ended = true;
-			s->code = event.code;
-			s->status = event.status;
-			if (s->reason == END_EXIT && event.code != CLD_EXITED)
-				s->reason = END_SIGNAL;
-			break;
-		}
-	}
+	while (read(s->event_fd, &event, sizeof event) == sizeof event)
+		on_guest_event(s, event);
+	if (s->guard_ended && s->guard.all_ended && !s->guest_ended && s->guard.last.code)
+		on_guest_event(s, s->guard.last);
 }
 
 static void on_child(struct session *s)
@@ -272,7 +275,7 @@ static bool finished(const struct session *s)
 	if (s->killed || !(s->record.flags & RECORD_DESCENDANTS_WAIT))
 		return true;
 	/* In a view the orphans are process 1's: its end says that they are gone. */
-	return s->record.flags & RECORD_VIEW ? s->holder_ended : s->all_ended || s->guard_ended;
+	return s->record.flags & RECORD_VIEW ? s->holder_ended : s->guard_ended;
 }
 
 static void serve(struct session *s)
@@ -324,7 +327,8 @@ static void end_run(struct session *s)
 		fd_close(
 			&s->record
 				 .control_fd); /* process 1 leaves, the kernel ends its namespace */
-	everything_signal(s, SIGKILL);
+	if (!s->guard.all_ended || (s->record.flags & RECORD_VIEW))
+		everything_signal(s, SIGKILL);
 	if (!s->guard_ended)
 		kill(s->guard.guard_pid, SIGKILL);
 	if (s->listener >= 0)
