@@ -248,3 +248,41 @@ int cli_flags(struct cli *cli, int *argc, char **argv, const struct cli_flag *fl
 	*argc = operands;
 	return -1;
 }
+
+char **cli_choose_command(const struct policy *policy, char **words, const char *subcommand,
+			  struct error *err)
+{
+	struct arena *arena = policy->arena;
+	const char *shell = policy_text(policy, OPT_shell, "/bin/sh");
+	const char *script = policy_text(policy, OPT_exec_shell, NULL);
+	const char *exec = policy_text(policy, OPT_exec, NULL);
+	const struct value *entrypoint = policy_value(policy, OPT_entrypoint);
+	const struct value *args = policy_value(policy, OPT_args);
+	size_t count = 0, used = 0;
+
+	while (words && words[count])
+		count++;
+	char **argv = arena_array(arena, count + args->count + entrypoint->count + 5, sizeof *argv);
+	if (script) {
+		argv[used++] = arena_strdup(arena, shell);
+		argv[used++] = arena_strdup(arena, "-c");
+		argv[used++] = arena_strdup(arena, script);
+	} else if (count) {
+		for (size_t i = 0; i < entrypoint->count; i++)
+			argv[used++] = arena_strdup(arena, entrypoint->items[i].text);
+	} else if (exec) {
+		argv[used++] = arena_strdup(arena, exec);
+		for (size_t i = 0; i < args->count; i++)
+			argv[used++] = arena_strdup(arena, args->items[i].text);
+	} else if (policy_bool(policy, OPT_interactive, false) && isatty(0)) {
+		argv[used++] = arena_strdup(arena, shell);
+	} else {
+		error_add(err, NO_ORIGIN, NULL, "no command specified");
+		error_hint(err, "write it after --: sandlock %s [options] -- COMMAND ...",
+			   subcommand);
+		return NULL;
+	}
+	for (size_t i = 0; i < count; i++)
+		argv[used++] = words[i];
+	return argv;
+}

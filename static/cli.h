@@ -63,6 +63,11 @@ int cli_print(const struct str *text);
 /* Help of one subcommand from options.def: short (-h) or everything (--help=all). NULL: the program itself. */
 void cli_help(const char *subcommand, bool all, struct str *out);
 
+/* Which program runs: -e, then the words after "--", then what the policy says. In the policy's arena; NULL and a diagnostic
+ * when nobody says. */
+char **cli_choose_command(const struct policy *policy, char **words, const char *subcommand,
+			  struct error *err);
+
 /* Options of a subcommand that takes none of the policy's. */
 struct cli_flag {
 	const char *name;   /* "raw", without dashes */

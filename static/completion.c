@@ -129,8 +129,8 @@ static void zsh_option(enum option_id id, struct str *out)
 {
 	const struct option *o = &options[id];
 
-	str_printf(out, "\t\t'%s--%s%s[", o->flags & (OPTION_LIST | OPTION_MAP) ? "*" : "", option_text(o->flag),
-		   takes_value(id) ? "=" : "");
+	str_printf(out, "\t\t'%s--%s%s[", o->flags & (OPTION_LIST | OPTION_MAP) ? "*" : "",
+		   option_text(o->flag), takes_value(id) ? "=" : "");
 	add_help(option_text(o->help), "[]:\\", out);
 	str_add(out, "]");
 	if (takes_value(id)) {

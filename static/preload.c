@@ -96,41 +96,6 @@ static bool take_options(struct preload *p, char **argv)
 	return true;
 }
 
-/* The words after "--", else what the policy names (cli-and-policy 1.8). */
-static char **choose_command(struct preload *p)
-{
-	const struct policy *policy = &p->policy;
-	const struct value *first = policy_value(policy, OPT_entrypoint);
-	const struct value *args = policy_value(policy, OPT_args);
-	const char *script = policy_text(policy, OPT_exec_shell, NULL);
-	const char *exec = policy_text(policy, OPT_exec, NULL);
-	size_t count = 0, n = 0;
-
-	while (p->line.command && p->line.command[count])
-		count++;
-	char **argv = arena_array(&p->arena, count + first->count + args->count + 5, sizeof *argv);
-	if (script) {
-		argv[n++] = arena_strdup(&p->arena, policy_text(policy, OPT_shell, "/bin/sh"));
-		argv[n++] = arena_strdup(&p->arena, "-c");
-		argv[n++] = arena_strdup(&p->arena, script);
-	} else if (count) {
-		for (size_t i = 0; i < first->count; i++)
-			argv[n++] = arena_strdup(&p->arena, first->items[i].text);
-	} else if (exec) {
-		argv[n++] = arena_strdup(&p->arena, exec);
-		for (size_t i = 0; i < args->count; i++)
-			argv[n++] = arena_strdup(&p->arena, args->items[i].text);
-	}
-	for (size_t i = 0; i < count; i++)
-		argv[n++] = p->line.command[i];
-	if (!n) {
-		error_add(&p->err, NO_ORIGIN, NULL, "no command specified");
-		error_hint(&p->err, "write it after --: sandlock preload [options] -- COMMAND ...");
-		return NULL;
-	}
-	return argv;
-}
-
 /* ---- what the library gets ---- */
 
 /* Files of variables and variables of the caller are read here: the library cannot. */
@@ -519,7 +484,7 @@ static int prepare(struct cli *cli, struct preload *p)
 	struct error *err = &p->err;
 
 	policy_check(&p->policy, IN_CONFINE, err);
-	p->command = choose_command(p);
+	p->command = cli_choose_command(&p->policy, p->line.command, "preload", &p->err);
 	host_probe(&p->host);
 	if (!plan_build(&p->policy, &p->host, &request, &p->arena, &p->plan, err) || err->errors)
 		return EXIT_SANDLOCK;

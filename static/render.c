@@ -259,7 +259,8 @@ static void toml_table(const struct policy *policy, enum option_id id, bool orig
 {
 	const struct value *v = policy_value(policy, id);
 
-	str_printf(out, "\n[%s.%s]\n", option_text(options[id].section), option_text(options[id].key));
+	str_printf(out, "\n[%s.%s]\n", option_text(options[id].section),
+		   option_text(options[id].key));
 	for (size_t i = 0; i < v->count; i++) {
 		const char *key;
 		const char *text = element(&v->items[i], id, &key, policy->arena);
@@ -282,7 +283,8 @@ bool render_toml(const struct policy *policy, bool origins, struct str *out, str
 		str_add_char(out, '\n');
 	}
 	for (enum option_id id = 0; id < OPT_COUNT; id++) {
-		if (option_text(options[id].section) && policy_is_set(policy, id) && id != OPT_description)
+		if (option_text(options[id].section) && policy_is_set(policy, id) &&
+		    id != OPT_description)
 			ok &= toml_holds(policy, id, err);
 	}
 	for (size_t s = 0; ok && s < help_section_count; s++) {
@@ -353,7 +355,8 @@ static void json_option(const struct policy *policy, enum option_id id, bool ori
 	else if (!v->count)
 		json_null(j, option_text(o->key));
 	for (size_t i = 0; i < v->count; i++)
-		json_element(policy, id, &v->items[i], list ? NULL : option_text(o->key), origins, j, err);
+		json_element(policy, id, &v->items[i], list ? NULL : option_text(o->key), origins,
+			     j, err);
 	if (map)
 		json_end_object(j);
 	else if (list)

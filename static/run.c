@@ -17,44 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Which program runs (cli-and-policy 1.8): -e, then the words after "--", then what the policy says. */
-static char **choose_command(const struct command_line *line, const struct policy *policy,
-			     struct arena *arena, struct error *err)
-{
-	const char *shell = policy_text(policy, OPT_shell, "/bin/sh");
-	const char *script = policy_text(policy, OPT_exec_shell, NULL);
-	const char *exec = policy_text(policy, OPT_exec, NULL);
-	const struct value *entrypoint = policy_value(policy, OPT_entrypoint);
-	const struct value *args = policy_value(policy, OPT_args);
-	char **words = line->command;
-	size_t count = 0, used = 0;
-
-	while (words && words[count])
-		count++;
-	char **argv = arena_array(arena, count + args->count + entrypoint->count + 5, sizeof *argv);
-	if (script) {
-		argv[used++] = arena_strdup(arena, shell);
-		argv[used++] = arena_strdup(arena, "-c");
-		argv[used++] = arena_strdup(arena, script);
-	} else if (count) {
-		for (size_t i = 0; i < entrypoint->count; i++)
-			argv[used++] = arena_strdup(arena, entrypoint->items[i].text);
-	} else if (exec) {
-		argv[used++] = arena_strdup(arena, exec);
-		for (size_t i = 0; i < args->count; i++)
-			argv[used++] = arena_strdup(arena, args->items[i].text);
-	} else if (policy_bool(policy, OPT_interactive, false) && isatty(0)) {
-		argv[used++] = arena_strdup(arena, shell);
-	} else {
-		error_add(err, NO_ORIGIN, NULL, "no command specified");
-		error_hint(err, "write it after --: sandlock run [options] -- COMMAND ...");
-		return NULL;
-	}
-	for (size_t i = 0; i < count; i++)
-		argv[used++] = words[i];
-	return argv;
-}
-
 /* Names become numbers here, at run time: user databases are no part of a policy (and never of its cache). */
 static void resolve_user(struct policy *policy, struct error *err)
 {
@@ -170,7 +132,7 @@ static int start(struct cli *cli, struct start *st, struct plan_request *request
 	}
 	policy_check(policy, request->mode, err);
 	resolve_user(&st->policy, err);
-	char **command = choose_command(&st->line, policy, &st->arena, err);
+	char **command = cli_choose_command(policy, st->line.command, cli->command->name, err);
 	host_probe(&st->host);
 	struct plan_shield *shields = NULL;
 	shields_find(policy, &cli->s, &st->arena, &shields, &request->shield_count, err);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define BLOCK_SIZE ((size_t)32 * 1024)
+#define POPULATE_MAX ((size_t)512 * 1024)
 
 struct arena_block {
 	struct arena_block *next;
@@ -37,7 +38,8 @@ void *arena_alloc(struct arena *arena, size_t size)
 
 		/* Populated: one call instead of a page fault for every page, which is what a start would mostly wait for. */
 		block = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | (bytes == BLOCK_SIZE ? MAP_POPULATE : 0),
+			     MAP_PRIVATE | MAP_ANONYMOUS |
+				     (bytes <= POPULATE_MAX ? MAP_POPULATE : 0),
 			     -1, 0);
 		if (block == MAP_FAILED)
 			out_of_memory();

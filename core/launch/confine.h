@@ -6,6 +6,9 @@
 #include "launch/record.h"
 #include "plan/plan.h"
 
+/* What --clean-env keeps besides env_pass. */
+#define KEPT_VARIABLES "PATH", "HOME", "USER", "TERM", "LANG"
+
 /* Everything but the ruleset descriptor. Limits above the inherited hard limit are clamped, with a warning. */
 bool confine_prepare(const struct plan *plan, const struct host *host, struct arena *arena,
 		     struct child_confine *out, struct error *err);

@@ -242,8 +242,7 @@ const char *confine_record_read(const struct image *image, struct confine_parts 
 
 #include <string.h>
 
-/* What --clean-env keeps besides env_pass (cli-and-policy 1.21). */
-static const char *const kept_names[] = {"PATH", "HOME", "USER", "TERM", "LANG"};
+static const char *const kept_names[] = {KEPT_VARIABLES};
 
 static bool names(const struct policy *policy, enum option_id id, const char *name)
 {

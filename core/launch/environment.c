@@ -1,6 +1,8 @@
 /* The environment of the program, and what its command name can mean. */
 #include "launch/launch.h"
 
+#include "launch/confine.h"
+
 #include "base/fd.h"
 
 #include <errno.h>
@@ -12,14 +14,33 @@
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 enum { ENV_FILE_LIMIT = 1024 * 1024 };
 
-/* What --clean-env keeps besides env_pass (cli-and-policy 1.21). */
-static const char *const kept_names[] = {"PATH", "HOME", "USER", "TERM", "LANG"};
+static const char *const kept_names[] = {KEPT_VARIABLES};
 
 struct env_list {
 	struct arena *arena;
 	char **entries;
-	size_t count, cap;
+	uint32_t *hashes; /* of the names: comparing those first makes long lists cheap */
+	size_t count, cap, hash_cap;
 };
+
+static uint32_t hash_name(const char *entry, size_t len)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	while (len--)
+		hash = (hash ^ (unsigned char)*entry++) * 16777619u;
+	return hash;
+}
+
+static void append(struct env_list *list, char *entry)
+{
+	list->hashes = arena_grow(list->arena, list->hashes, list->count, &list->hash_cap,
+				  sizeof *list->hashes);
+	list->entries = arena_grow(list->arena, list->entries, list->count, &list->cap,
+				   sizeof *list->entries);
+	list->hashes[list->count] = hash_name(entry, strcspn(entry, "="));
+	list->entries[list->count++] = entry;
+}
 
 static bool same_name(const char *entry, const char *name, size_t len)
 {
@@ -31,15 +52,16 @@ static void set_entry(struct env_list *list, const char *entry)
 {
 	size_t len = strcspn(entry, "=");
 
+	uint32_t hash = hash_name(entry, len);
+	char *copy = arena_strdup(list->arena, entry);
+
 	for (size_t i = 0; i < list->count; i++) {
-		if (same_name(list->entries[i], entry, len)) {
-			list->entries[i] = arena_strdup(list->arena, entry);
+		if (list->hashes[i] == hash && same_name(list->entries[i], entry, len)) {
+			list->entries[i] = copy;
 			return;
 		}
 	}
-	list->entries = arena_grow(list->arena, list->entries, list->count, &list->cap,
-				   sizeof *list->entries);
-	list->entries[list->count++] = arena_strdup(list->arena, entry);
+	append(list, copy);
 }
 
 static bool passes(const char *entry, const struct value *patterns)
@@ -133,11 +155,8 @@ bool environment_build(const struct policy *policy, const struct surroundings *s
 		/* Our own variables steer the launcher, never the program. */
 		if (!strncmp(*e, "SANDLOCK_", 9) || **e == '=' || !strchr(*e, '='))
 			continue;
-		if (!clean || (!empty && is_kept(*e)) || passes(*e, pass)) {
-			list.entries = arena_grow(arena, list.entries, list.count, &list.cap,
-						  sizeof *list.entries);
-			list.entries[list.count++] = *e;
-		}
+		if (!clean || (!empty && is_kept(*e)) || passes(*e, pass))
+			append(&list, *e);
 	}
 	for (size_t i = 0; i < files->count; i++)
 		read_env_file(&list, &files->items[i], err);

@@ -44,7 +44,7 @@ struct guard {
 	int guard_pid, guest_pid, guest_pidfd;
 	int listener;
 	struct child_failure failure;
-	bool all_ended; /* the guard left because no process below it is left */
+	bool all_ended;		 /* the guard left because no process below it is left */
 	struct guard_event last; /* with all_ended: how the guest ended */
 	int tree[TREE_ROOM];
 };

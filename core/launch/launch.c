@@ -210,7 +210,7 @@ int launch_supervised(const struct launch *l, enum refusal *refused, struct erro
 	int guest_rules = -1, outer_rules = -1, image = -1;
 
 	*refused = REFUSED_NOTHING;
-	auto_fd self = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	auto_fd self = openat(AT_FDCWD, "/proc/self/exe", O_PATH | O_CLOEXEC);
 	if (self < 0)
 		self = open((const char *)getauxval(AT_EXECFN), O_PATH | O_CLOEXEC);
 	if (self < 0) {

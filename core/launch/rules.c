@@ -133,7 +133,7 @@ bool rules_open(const struct plan *plan, int root_fd, const struct own_rule *own
 	if (!add_ports(plan, *guest, err) || (outer && !add_ports(plan, *outer, err)))
 		return false;
 	for (size_t i = 0; outer && i < own_count; i++) {
-		auto_fd fd = open(own[i].path, O_PATH | O_CLOEXEC);
+		auto_fd fd = open_path(-1, own[i].path);
 		struct stat st;
 
 		if (fd < 0 || fstat(fd, &st) < 0)

@@ -91,8 +91,7 @@ static void find_grants(struct shields *sh)
 		policy_value(sh->policy, OPT_fs_write_if_exists),
 	};
 
-	sh->grants =
-		arena_array(sh->arena, lists[0]->count + lists[1]->count, sizeof *sh->grants);
+	sh->grants = arena_array(sh->arena, lists[0]->count + lists[1]->count, sizeof *sh->grants);
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		for (size_t k = 0; k < lists[i]->count; k++)
 			sh->grants[sh->grant_count++] = (struct grant){
@@ -109,9 +108,10 @@ static bool protect(struct shields *sh, const char *path, bool directory)
 		const struct grant *grant = &sh->grants[i];
 
 		if (beneath(grant->path, real)) {
-			error_add(sh->err, grant->origin, NULL,
-				  "%s decides what the next sandbox may do; it must not be writable inside",
-				  error_quote(sh->err, real));
+			error_add(
+				sh->err, grant->origin, NULL,
+				"%s decides what the next sandbox may do; it must not be writable inside",
+				error_quote(sh->err, real));
 			error_hint(sh->err, "--allow-self-modify permits it");
 			return false;
 		}

@@ -153,9 +153,12 @@ static bool needs_network(enum option_id id)
 
 	if (!option_text(o->section) || id == OPT_no_net || id == OPT_ipv6)
 		return false;
-	return strcmp(option_text(o->section), "network") == 0 || strcmp(option_text(o->section), "http") == 0 ||
-	       strcmp(option_text(o->section), "dns") == 0 || strcmp(option_text(o->section), "tls") == 0 ||
-	       strcmp(option_text(o->section), "secrets") == 0 || strncmp(option_text(o->key), "http_", 5) == 0;
+	return strcmp(option_text(o->section), "network") == 0 ||
+	       strcmp(option_text(o->section), "http") == 0 ||
+	       strcmp(option_text(o->section), "dns") == 0 ||
+	       strcmp(option_text(o->section), "tls") == 0 ||
+	       strcmp(option_text(o->section), "secrets") == 0 ||
+	       strncmp(option_text(o->key), "http_", 5) == 0;
 }
 
 static void check_no_net(struct check *c)

@@ -70,7 +70,7 @@ static void judge(struct walk *walk, const char *name, const struct stat *st,
 static int start_at_root(struct walk *walk, const struct surroundings *s)
 {
 	struct stat st;
-	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	walk_end(walk);
 	if (fd < 0)

@@ -56,7 +56,8 @@ static void fail(struct parser *p)
 static const char *flag_name(size_t index, const void *ctx UNUSED)
 {
 	if (index < OPT_COUNT)
-		return options[index].flags & OPTION_HIDDEN ? NULL : option_text(options[index].flag);
+		return options[index].flags & OPTION_HIDDEN ? NULL
+							    : option_text(options[index].flag);
 	return aliases[index - OPT_COUNT].kind == ALIAS ? aliases[index - OPT_COUNT].flag : NULL;
 }
 
@@ -146,7 +147,8 @@ static void add_reset(struct parser *p, const char *text, const char *flag)
 		id = option_by_key(arena_strndup(arena, text, (size_t)(dot - text)), dot + 1);
 	else
 		id = option_by_flag(strncmp(text, "--", 2) == 0 ? text + 2 : text);
-	if (id == OPT_COUNT || !option_text(options[id].section) || !option_text(options[id].section)[0]) {
+	if (id == OPT_COUNT || !option_text(options[id].section) ||
+	    !option_text(options[id].section)[0]) {
 		fail(p);
 		error_add(p->err, typed(flag), NULL, "%s is not a key of a policy",
 			  error_quote(p->err, text));
@@ -241,7 +243,8 @@ static void give(struct parser *p, enum option_id id, const char *flag, const ch
 			error_add(p->err, typed(flag), NULL, "takes no value");
 			if (option_text(options[id].flag))
 				error_hint(p->err, "write %s, or --%s%s for the opposite", flag,
-					   no ? "" : "no-", option_text(options[id].flag) + (no ? 3 : 0));
+					   no ? "" : "no-",
+					   option_text(options[id].flag) + (no ? 3 : 0));
 			return;
 		}
 		if (first_time(p, id, flag))

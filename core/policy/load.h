@@ -42,9 +42,6 @@ struct policy_entry { /* one line of `policy list` */
 struct policy_entry *policy_enumerate(const struct surroundings *s, struct arena *arena,
 				      size_t *count);
 
-/* Removes a policy from the caller's own directories: never another place, never by path. */
-bool policy_delete(const char *name, const struct surroundings *s, struct error *err);
-
 /* yaml.c, toml.c: one file, `extends` not followed: its names go to *extends. */
 struct extends {
 	struct item *names;

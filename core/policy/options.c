@@ -32,18 +32,19 @@
  * No pointers: in a position-independent program each costs 32 bytes and a relocation at every start, and there would be 900.
  * The texts are members of one constant structure, and a row holds their offsets.
  */
-#define IS_TEXT(text, yes, no) _Generic((text), char *: (yes), const char *: (yes), default: (no))
+#define IS_TEXT(text, yes, no)                                                                     \
+	_Generic((text), char * : (yes), const char * : (yes), default : (no))
 #define MEMBER(id, letter, text) char id##_##letter[IS_TEXT(text, sizeof(text), 1)];
-#define CONTENT(text) _Generic((text), char *: text, const char *: text, default: "")
+#define CONTENT(text) _Generic((text), char * : text, const char * : text, default : "")
 #define AT(id, letter, text) IS_TEXT(text, offsetof(struct texts, id##_##letter), 0)
 
 struct texts {
 	char none; /* offset 0 is NULL */
 #define OPTION(id, section, key, flag, letter, kind, flags, min, max, words, metavar, modes, help) \
-	MEMBER(id, s, section)                                                               \
-	MEMBER(id, k, key)                                                                       \
-	MEMBER(id, f, flag)                                                                     \
-	MEMBER(id, w, words)                                                                   \
+	MEMBER(id, s, section)                                                                     \
+	MEMBER(id, k, key)                                                                         \
+	MEMBER(id, f, flag)                                                                        \
+	MEMBER(id, w, words)                                                                       \
 	MEMBER(id, m, metavar) MEMBER(id, h, help)
 #include "policy/options.def"
 #undef OPTION
@@ -52,7 +53,8 @@ struct texts {
 static const struct texts texts = {
 	'\0',
 #define OPTION(id, section, key, flag, letter, kind, flags, min, max, words, metavar, modes, help) \
-	CONTENT(section), CONTENT(key), CONTENT(flag), CONTENT(words), CONTENT(metavar), CONTENT(help),
+	CONTENT(section), CONTENT(key), CONTENT(flag), CONTENT(words), CONTENT(metavar),           \
+		CONTENT(help),
 #include "policy/options.def"
 #undef OPTION
 };
@@ -60,12 +62,12 @@ _Static_assert(sizeof texts <= UINT16_MAX, "offsets of 16 bits");
 
 const struct option options[OPT_COUNT] = {
 #define OPTION(id, section, key, flag, letter, kind, flags, min, max, words, metavar, modes, help) \
-	[OPT_##id] = {AT(id, s, section),                                                    \
-		      AT(id, k, key),                                                            \
-		      AT(id, f, flag),                                                          \
-		      AT(id, w, words),                                                        \
-		      AT(id, m, metavar),                                                    \
-		      AT(id, h, help),                                                          \
+	[OPT_##id] = {AT(id, s, section),                                                          \
+		      AT(id, k, key),                                                              \
+		      AT(id, f, flag),                                                             \
+		      AT(id, w, words),                                                            \
+		      AT(id, m, metavar),                                                          \
+		      AT(id, h, help),                                                             \
 		      letter,                                                                      \
 		      kind,                                                                        \
 		      modes,                                                                       \
@@ -89,7 +91,8 @@ static bool same(const char *a, const char *b)
 enum option_id option_by_key(const char *section, const char *key)
 {
 	for (enum option_id id = 0; id < OPT_COUNT; id++)
-		if (same(option_text(options[id].key), key) && same(option_text(options[id].section), section))
+		if (same(option_text(options[id].key), key) &&
+		    same(option_text(options[id].section), section))
 			return id;
 	return OPT_COUNT;
 }

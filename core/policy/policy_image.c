@@ -50,7 +50,9 @@ static uint32_t add_hash(uint32_t hash, const char *text)
 
 static uint32_t option_hash(const struct option *o)
 {
-	return add_hash(add_hash(add_hash(2166136261u, option_text(o->section)), option_text(o->key)), option_text(o->flag));
+	return add_hash(
+		add_hash(add_hash(2166136261u, option_text(o->section)), option_text(o->key)),
+		option_text(o->flag));
 }
 
 /* ---- writing ---- */

@@ -437,34 +437,3 @@ bool source_open(const char *name, const char *relative_to, const struct surroun
 		return open_descriptor(&r, fd);
 	return is_path(name) ? open_path(&r, relative_to) : open_name(&r);
 }
-
-bool policy_delete(const char *name, const struct surroundings *s, struct error *err)
-{
-	CLEANUP(arena_free) struct arena arena = {0};
-	struct place places[PLACES_MAX];
-	size_t count = policy_places(s, &arena, places);
-	const char *bare = strncmp(name, "user:", 5) == 0 ? name + 5 : name;
-	auto_walk walk;
-
-	walk_begin(&walk);
-	if (!policy_name_valid(bare))
-		return error_add(err, NO_ORIGIN, NULL, "%s is not a name of a policy",
-				 error_quote(err, name));
-	for (size_t i = 0; i < count; i++) {
-		if (!places[i].own || walk_directory(&walk, places[i].dir, s))
-			continue;
-		for (size_t j = 0; policy_suffixes[j]; j++) {
-			const char *file = arena_printf(&arena, "%s%s", bare, policy_suffixes[j]);
-
-			if (unlinkat(walk.dir - 1, file, 0) == 0)
-				return true;
-			if (errno != ENOENT)
-				return error_add_errno(err, NO_ORIGIN, NULL, errno,
-						       "cannot delete policy %s",
-						       error_quote(err, name));
-		}
-	}
-	error_add(err, NO_ORIGIN, NULL, "you have no policy named %s", error_quote(err, bare));
-	error_hint(err, "only policies in your own directories can be deleted");
-	return false;
-}

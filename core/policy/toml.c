@@ -56,7 +56,8 @@ static const char *key_name(struct load *l, enum option_id id)
 /* "[limits].memory", the reference's way to name a field in a message about its value. */
 static const char *field_name(struct load *l, enum option_id id)
 {
-	return arena_printf(&l->err->arena, "[%s].%s", option_text(options[id].section), option_text(options[id].key));
+	return arena_printf(&l->err->arena, "[%s].%s", option_text(options[id].section),
+			    option_text(options[id].key));
 }
 
 static const char *escaped(struct load *l, const char *text)
@@ -123,7 +124,8 @@ static size_t valid_names(const char *section, const char *out[OPT_COUNT])
 
 	for (enum option_id id = 0; id < OPT_COUNT; id++) {
 		if (section ? in_schema(id, section) : is_first_of_section(id))
-			out[count++] = section ? option_text(options[id].key) : option_text(options[id].section);
+			out[count++] = section ? option_text(options[id].key)
+					       : option_text(options[id].section);
 	}
 	return count;
 }
@@ -251,7 +253,8 @@ static void add_string(struct load *l, enum option_id id, const struct toml_node
 		wrong_type(l, key_name(l, id), node, "a string");
 		return;
 	}
-	if (is_branch_action(id) && !value_word(node->text, option_text(options[id].words), false, &index, &c)) {
+	if (is_branch_action(id) &&
+	    !value_word(node->text, option_text(options[id].words), false, &index, &c)) {
 		error_add(
 			l->err, place(l, node), field_name(l, id),
 			"invalid branch action %s; expected \"commit\" | \"abort\" | \"keep\" | \"defer\"",

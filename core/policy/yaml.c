@@ -187,7 +187,9 @@ static const char *section_key(size_t index, const void *section)
 {
 	const struct option *o = &options[index];
 
-	return option_text(o->section) && strcmp(option_text(o->section), section) == 0 ? option_text(o->key) : NULL;
+	return option_text(o->section) && strcmp(option_text(o->section), section) == 0
+		       ? option_text(o->key)
+		       : NULL;
 }
 
 static void unknown_key(struct yaml_reader *l, const char *section, struct yaml_key k)
@@ -396,7 +398,8 @@ static void unknown_top(struct yaml_reader *l, const struct top *top, struct yam
 	for (enum option_id id = 0; id < OPT_COUNT && !near; id++)
 		if (option_text(options[id].key) && option_text(options[id].section)[0] &&
 		    strcmp(option_text(options[id].key), k.text) == 0) {
-			str_printf(&hint, "it belongs into the section %s. ", option_text(options[id].section));
+			str_printf(&hint, "it belongs into the section %s. ",
+				   option_text(options[id].section));
 			break;
 		}
 	str_add(&hint, "valid keys:");

@@ -135,7 +135,8 @@ static void colours_only_the_word(void **state UNUSED)
 static void every_section_has_a_title(void **state UNUSED)
 {
 	for (enum option_id id = 0; id < OPT_COUNT; id++) {
-		const char *section = option_text(options[id].section) ? option_text(options[id].section) : "";
+		const char *section =
+			option_text(options[id].section) ? option_text(options[id].section) : "";
 		bool found = !section[0];
 
 		for (size_t i = 0; i < help_section_count; i++)

@@ -333,7 +333,8 @@ static void whole_table(void **state UNUSED)
 		if (o->letter)
 			assert_int_equal(option_by_letter(o->letter), id);
 		if (option_text(o->key))
-			assert_int_equal(option_by_key(option_text(o->section), option_text(o->key)), id);
+			assert_int_equal(
+				option_by_key(option_text(o->section), option_text(o->key)), id);
 		if (o->flags & OPTION_NEGATIVE)
 			assert_true(strncmp(option_text(o->flag), "no-", 3) == 0);
 	}

@@ -292,14 +292,16 @@ static const char *sample(enum option_id id)
 	case KIND_TIME:
 		return "1969-01-01T00:00:00Z";
 	case KIND_ENUM:
-		return arena_strndup(&arena, option_text(o->words), strcspn(option_text(o->words), "|"));
+		return arena_strndup(&arena, option_text(o->words),
+				     strcspn(option_text(o->words), "|"));
 	case KIND_PATH:
 		return "/some/path";
 	case KIND_ENV:
 		return "KEY=VALUE";
 	case KIND_NAMES:
-		return option_text(o->words) ? arena_strndup(&arena, option_text(o->words), strcspn(option_text(o->words), "|"))
-				: "mincore";
+		return option_text(o->words) ? arena_strndup(&arena, option_text(o->words),
+							     strcspn(option_text(o->words), "|"))
+					     : "mincore";
 	case KIND_MOUNT:
 		return id == OPT_volume ? "/out:/in:ro" : "/in:/out:ro";
 	case KIND_TMPFS:

@@ -433,23 +433,6 @@ static void test_enumerate(void **state)
 		assert_true(strcmp(list[i - 1].name, list[i].name) <= 0);
 }
 
-static void test_delete(void **state)
-{
-	(void)state;
-	struct error err = {0};
-
-	scratch_file("shipped/t-x.yaml", "shipped", 0644);
-	scratch_file("home/.config/sandlock/profiles/t-x.toml", "mine", 0644);
-	assert_true(policy_delete("t-x", &around, &err));
-	finds("t-x", "shipped");
-	assert_false(policy_delete("t-x", &around, &err));
-	assert_false(policy_delete("shipped:t-x", &around, &err));
-	assert_false(policy_delete("../../../../shipped/t-x", &around, &err));
-	assert_false(policy_delete(scratch("shipped/t-x.yaml"), &around, &err));
-	finds("t-x", "shipped");
-	error_free(&err);
-}
-
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -457,7 +440,6 @@ int main(void)
 		TEST(test_order),	TEST(test_names),	 TEST(test_paths),
 		TEST(test_size),	TEST(test_modes),	 TEST(test_owners),
 		TEST(test_descriptors), TEST(test_dependencies), TEST(test_enumerate),
-		TEST(test_delete),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
