@@ -213,7 +213,9 @@ static void store(struct image_writer *w, const uint64_t key[2], const struct su
 	char file[CACHE_NAME_SIZE];
 	size_t size;
 
-	auto_fd dir = cache_open_directory(s, w->arena, true);
+	auto_walk walk;
+	walk_begin(&walk);
+	auto_fd dir = cache_open_directory(&walk, s, w->arena, true);
 	if (dir < 0 || !cache_mac_key(mac_key, true))
 		return;
 	w->header.build_id = cache_build_id();
@@ -271,16 +273,14 @@ static bool file_is_same(struct walk *walk, const struct dependency *d, struct a
 	       (uint64_t)st.st_size == d->size && content_is(fd, d, arena);
 }
 
-static bool still_holds(const struct policy *policy, const struct surroundings *s)
+static bool still_holds(struct walk *walk, const struct policy *policy,
+			const struct surroundings *s)
 {
-	auto_walk walk;
-
-	walk_begin(&walk);
 	for (size_t i = 0; i < policy->dependency_count; i++) {
 		const struct dependency *d = &policy->dependencies[i];
 		bool same = d->path[0] == '$' ? variable_unchanged(d->path, s)
 			    : d->missing      ? is_absent(d->path)
-					      : file_is_same(&walk, d, policy->arena, s);
+					      : file_is_same(walk, d, policy->arena, s);
 
 		if (!same)
 			return false;
@@ -326,7 +326,9 @@ bool cache_get(const char *name, const struct surroundings *s, struct policy *po
 	if (is_off(s) || is_descriptor(name))
 		return false;
 
-	auto_fd dir = cache_open_directory(s, policy->arena, false);
+	auto_walk walk;
+	walk_begin(&walk);
+	auto_fd dir = cache_open_directory(&walk, s, policy->arena, false);
 	if (dir < 0)
 		return false;
 	policy_key(name, s, policy->arena, key);
@@ -338,7 +340,7 @@ bool cache_get(const char *name, const struct surroundings *s, struct policy *po
 	if (policy_from_image(&image, &read) && read.name && strcmp(read.name, name) == 0) {
 		hash_sources(&read, read.arena, sources);
 		if (sources[0] == h->source_hash[0] && sources[1] == h->source_hash[1] &&
-		    still_holds(&read, s)) {
+		    still_holds(&walk, &read, s)) {
 			/* Tells the collector what is used; once a day is enough. */
 			if (time(NULL) - st.st_mtime > CACHE_TOUCH_AGE)
 				futimens(fd, NULL);

@@ -100,27 +100,26 @@ static int enter_private(int at, const char *name, const struct surroundings *s,
 	return fd_take(&fd);
 }
 
-int cache_open_directory(const struct surroundings *s, struct arena *arena, bool create)
+int cache_open_directory(struct walk *walk, const struct surroundings *s, struct arena *arena,
+			 bool create)
 {
-	auto_walk walk;
 	struct location at;
 
-	walk_begin(&walk);
 	if (!find_location(s, arena, &at))
 		return -ENOENT;
 
-	int ret = walk_directory(&walk, at.base, s);
+	int ret = walk_directory(walk, at.base, s);
 	if (ret == -ENOENT && create && at.make_base) {
 		if (mkdir(at.base, 0700))
 			return -errno;
-		ret = walk_directory(&walk, at.base, s);
+		ret = walk_directory(walk, at.base, s);
 	}
 	if (ret)
 		return ret;
-	if (walk.objection)
+	if (walk->objection)
 		return -EPERM;
 
-	auto_fd dir = enter_private(walk.dir - 1, at.levels[0], s, create);
+	auto_fd dir = enter_private(walk->dir - 1, at.levels[0], s, create);
 	if (dir < 0 || at.level_count == 1)
 		return fd_take(&dir);
 	return enter_private(dir, at.levels[1], s, create);
@@ -228,7 +227,10 @@ struct cache_entry *cache_list(const struct surroundings *s, struct arena *arena
 	uint8_t key[CACHE_KEY_SIZE];
 	bool have_key = cache_mac_key(key, false);
 	size_t cap = 0;
-	auto_fd dir = cache_open_directory(s, arena, false);
+	auto_walk walk;
+
+	walk_begin(&walk);
+	auto_fd dir = cache_open_directory(&walk, s, arena, false);
 	DIR *d = dir < 0 ? NULL : list_directory(dir);
 
 	*count = 0;
@@ -259,7 +261,10 @@ struct cache_entry *cache_list(const struct surroundings *s, struct arena *arena
 
 bool cache_clear(const struct surroundings *s, size_t *removed, struct error *err)
 {
-	auto_fd dir = cache_open_directory(s, &err->arena, false);
+	auto_walk walk;
+
+	walk_begin(&walk);
+	auto_fd dir = cache_open_directory(&walk, s, &err->arena, false);
 
 	*removed = 0;
 	if (dir == -ENOENT)

@@ -3,6 +3,7 @@
 #define SANDLOCK_POLICY_CACHE_FILE_H
 
 #include "policy/cache.h"
+#include "policy/checked_open.h"
 
 #include <sys/stat.h>
 
@@ -18,7 +19,8 @@ enum {
 #define CACHE_POLICY_SUFFIX ".slpc"
 
 /* An O_PATH descriptor of the directory of entries, or -errno. `create` makes what is missing of it. */
-int cache_open_directory(const struct surroundings *s, struct arena *arena, bool create);
+int cache_open_directory(struct walk *walk, const struct surroundings *s, struct arena *arena,
+			 bool create);
 /* The whole entry in `arena` when it is unchanged and was made with the key, by whatever build; else
  * NULL. The file stays open as *fd when that is not NULL. */
 const void *cache_check(int dir, const char *file, const struct surroundings *s,

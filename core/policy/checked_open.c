@@ -13,11 +13,30 @@
 
 enum { LINK_LIMIT = 40 /* as the kernel's path walk */ };
 
+static void close_above(struct walk *walk)
+{
+	while (walk->depth)
+		close(walk->above[--walk->depth].fd);
+}
+
 void walk_end(struct walk *walk)
 {
+	close_above(walk);
 	if (walk->dir)
 		close(walk->dir - 1);
 	walk->dir = 0;
+}
+
+/* Back to the directory that the current one was entered from, or to none. */
+static void step_back(struct walk *walk)
+{
+	close(walk->dir - 1);
+	walk->dir = 0;
+	if (!walk->depth)
+		return;
+	walk->dir = walk->above[--walk->depth].fd + 1;
+	walk->len = walk->above[walk->depth].len;
+	walk->path[walk->len] = 0;
 }
 
 /* Group 0 is root's own. A user's private group has the user's number. */
@@ -150,6 +169,10 @@ static int enter(struct walk *walk, const char *name, char *rest, int *links,
 	struct stat st;
 	auto_fd fd = openat(walk->dir - 1, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
+	if (fd < 0 && errno == EMFILE && walk->depth) {
+		close_above(walk);
+		fd = openat(walk->dir - 1, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	}
 	if (fd < 0 || fstat(fd, &st))
 		return -errno;
 	if (S_ISLNK(st.st_mode)) {
@@ -163,8 +186,12 @@ static int enter(struct walk *walk, const char *name, char *rest, int *links,
 	int ret = append_name(walk, name);
 	if (ret < 0)
 		return ret;
+	if (walk->depth == WALK_KEPT)
+		close_above(walk);
+	walk->above[walk->depth].fd = walk->dir - 1;
+	walk->above[walk->depth++].len = walk->len;
 	walk->len += (size_t)ret;
-	replace_dir(walk, fd_take(&fd));
+	walk->dir = fd_take(&fd) + 1;
 	judge(walk, "", &st, s, "directory");
 	return 0;
 }
@@ -251,14 +278,15 @@ static int start(struct walk *walk, const char *path, const struct surroundings 
 	if (path[0] != '/' || len >= PATH_MAX)
 		return path[0] == '/' ? -ENAMETOOLONG : -EINVAL;
 
-	/* The directory of the last walk again, and nothing to object to so far? */
-	const char *slash = memrchr(path, '/', len);
-	size_t dir_len = (size_t)(slash - path);
-	if (walk->dir && walk->straight && !walk->objection && walk->len == dir_len &&
-	    memcmp(walk->path, path, dir_len) == 0 && slash[1]) {
-		*from = slash + 1;
-		walk->path[walk->len] = 0;
-		return 0;
+	/* On from what the last walk has in common with this one, when there was nothing to object to. */
+	while (walk->dir && walk->straight && !walk->objection) {
+		if (walk->len + 1 < len && memcmp(walk->path, path, walk->len) == 0 &&
+		    path[walk->len] == '/') {
+			*from = path + walk->len + 1;
+			walk->path[walk->len] = 0;
+			return 0;
+		}
+		step_back(walk);
 	}
 	walk->straight = true;
 	walk->objection = OBJECTION_NONE;

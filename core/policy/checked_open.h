@@ -11,7 +11,7 @@
 #include <limits.h>
 #include <sys/stat.h>
 
-enum { POLICY_MAX_SIZE = 1024 * 1024 };
+enum { POLICY_MAX_SIZE = 1024 * 1024, WALK_KEPT = 16 };
 
 enum objection {
 	OBJECTION_NONE,
@@ -21,13 +21,19 @@ enum objection {
 };
 
 /* A walk: the canonical place it has reached, and the first thing on the way that others could have changed. Keep one over
- * several calls: a path in the directory of the last one costs no second walk. Starts with walk_begin(), which leaves the large
+ * several calls: what a path has in common with the last one costs no second walk. Starts with walk_begin(), which leaves the large
  * buffers untouched (a page that is not touched costs nothing), ends with walk_end(). */
 struct walk {
 	int dir;       /* O_PATH descriptor + 1; 0 = none */
 	bool straight; /* `path` was reached without symbolic links */
 	size_t len;    /* of the directory in `path` */
 	char path[PATH_MAX];
+	/* The directories on the way, to begin the next walk at. */
+	struct {
+		int fd;
+		size_t len;
+	} above[WALK_KEPT];
+	size_t depth;
 	enum objection objection;
 	const char *kind;	 /* "directory", "symbolic link", "file" */
 	uint32_t uid, gid, mode; /* of what is objected to */
@@ -41,6 +47,7 @@ static inline void walk_begin(struct walk *walk)
 	walk->straight = false;
 	walk->objection = OBJECTION_NONE;
 	walk->len = 0;
+	walk->depth = 0;
 }
 void walk_end(struct walk *walk);
 #define auto_walk CLEANUP(walk_end) struct walk

@@ -658,7 +658,10 @@ static void test_collect(void **state)
 	scratch_file("cache/.00000000000000000000000000000001.1.2", "new", 0600);
 	scratch_file("cache/notes", "not ours", 0600);
 	CLEANUP(arena_free) struct arena arena = {0};
-	int dir = cache_open_directory(&around, &arena, false);
+	auto_walk walk;
+
+	walk_begin(&walk);
+	int dir = cache_open_directory(&walk, &around, &arena, false);
 	assert_true(dir >= 0);
 	cache_collect(dir);
 	assert_int_equal(entry_count(), 256 + 2);
