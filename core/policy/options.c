@@ -121,5 +121,5 @@ const char *option_name(struct arena *arena, enum option_id id, bool as_flag)
 
 	if ((as_flag && flag) || !key)
 		return arena_printf(arena, "--%s", flag);
-	return section[0] ? arena_printf(arena, "%s.%s", section, key) : key;
+	return section && section[0] ? arena_printf(arena, "%s.%s", section, key) : key;
 }
