@@ -6,6 +6,8 @@
 #define SANDLOCK_PLAN_PLAN_H
 
 #include "host/host.h"
+#include "plan/endpoints.h"
+#include "plan/net_record.h"
 #include "policy/policy.h"
 
 #include <linux/filter.h>
@@ -45,6 +47,16 @@ enum plan_feature {
 	WHEN_NO_BIND_PORTS = 1 << 17, /* not one TCP port may be bound */
 	WHEN_HOSTNAME_FILES =
 		1 << 18, /* files that show the host name are readable, so opens are trapped too */
+	WHEN_TRAP_CONNECT = 1 << 19, /* destinations or unix paths that only the supervisor can judge */
+	WHEN_TRAP_SENDTO = 1 << 20,  /* with an address */
+	WHEN_TRAP_SENDMSG = 1 << 21, /* the address is in memory: every sendmsg and sendmmsg */
+	WHEN_TRAP_BIND = 1 << 22,
+	WHEN_TRAP_NAMES = 1 << 23,   /* getsockname, getpeername: ports have other numbers outside */
+	WHEN_NETLINK = 1 << 24,	     /* NETLINK_ROUTE is answered by the supervisor */
+	WHEN_NO_ICMP = 1 << 25,	     /* no ping sockets */
+	WHEN_VIRTUAL_FILES = 1 << 26, /* /etc/hosts or /proc/net are served by the supervisor */
+	WHEN_NO_MULTICAST = 1 << 27,
+	WHEN_INGRESS = 1 << 28, /* peers are filtered when a socket listens */
 };
 
 enum rule_flag {
@@ -120,6 +132,27 @@ struct protection {
 };
 extern const struct protection protections[PROTECT_COUNT];
 
+/* A network rule as it was written, for messages. */
+struct plan_net_rule {
+	const char *text;
+	struct origin origin;
+};
+
+/* What the supervisor needs for the network. */
+struct plan_net {
+	struct net_record record;
+	struct endpoint_table table;
+	struct plan_net_rule *rules; /* endpoint_entry.rule is an index */
+	size_t rule_count;
+	const char **grants; /* paths whose unix sockets may be reached */
+	size_t grant_count;
+	struct net_publish *published;
+	size_t published_count;
+	struct net_bind *binds;
+	size_t bind_count;
+	const char *hosts; /* synthetic /etc/hosts, or NULL */
+};
+
 struct plan {
 	enum plan_mode mode;
 	bool listener;	   /* the filter has notify verdicts */
@@ -128,6 +161,7 @@ struct plan {
 
 	/* Landlock */
 	uint64_t handled_fs, handled_net, scoped;
+	uint64_t outer_net; /* of handled_net: what the layer around supervisor and program holds too */
 	uint32_t restrict_flags;
 	enum protection_state protection[PROTECT_COUNT];
 	struct plan_rule *rules; /* sorted by path, duplicates and implied rules merged */
@@ -147,6 +181,8 @@ struct plan {
 	bool no_aslr, no_thp, no_core;
 	enum capability_mode capabilities;
 	const char *cwd; /* NULL: inherit */
+
+	struct plan_net net;
 
 	/* supervision */
 	uint32_t max_processes; /* 0 = no limit */
@@ -171,6 +207,11 @@ struct plan_request {
 	const char *cwd;
 	const struct plan_shield *shields;
 	size_t shield_count;
+	/* Facts for network rules (host/resolve.h). */
+	const struct name_pin *pins;
+	size_t pin_count;
+	const struct address *own;
+	size_t own_count;
 };
 
 /* Decides everything. Diagnostics carry the origin of the option that cannot be enforced. All memory is in `arena`. */
@@ -208,6 +249,12 @@ enum handler_id {
 	HANDLER_uname,	       /* proc/hostname.c */
 	HANDLER_open_hostname, /* proc/hostname.c */
 	HANDLER_signal,	       /* supervise/own_task.c: kill family below Landlock ABI 6 */
+	HANDLER_connect,       /* net/connect.c */
+	HANDLER_send,	       /* net/send.c: sendto, sendmsg, sendmmsg */
+	HANDLER_bind,	       /* net/bind.c */
+	HANDLER_socket,	       /* net/netlink.c: AF_NETLINK */
+	HANDLER_socket_name,   /* net/names.c: getsockname, getpeername */
+	HANDLER_netlink,       /* net/netlink.c: calls on a descriptor of the stand-in's range */
 	HANDLER_COUNT
 };
 /* The handler of a trapped number under these features, HANDLER_NONE when the row is not active. */

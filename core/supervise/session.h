@@ -32,6 +32,7 @@ enum reply_kind {
 	REPLY_FD,    /* a copy of `fd` becomes the result; `fd` is closed here */
 	REPLY_KILL,  /* end the whole sandbox: status 123 */
 	REPLY_LATER, /* `work` gives the reply on a worker thread */
+	REPLY_PARKED, /* park() has the call */
 };
 
 struct reply {
@@ -135,6 +136,28 @@ int memory_read_string(const struct call *call, uint64_t address, char *buffer, 
 bool workers_exist(void);
 bool workers_submit(const struct call *call, struct reply (*work)(const struct call *call));
 
+/* parked.c: calls that wait until a socket is ready, any number of them on one thread. Its reply goes out like a handler's. */
+struct parked {
+	struct call call;
+	int fd;		      /* a duplicate; closed with the entry */
+	short events;	      /* POLLIN, POLLOUT */
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0 = none */
+	/* Ready, or `timed_out`. REPLY_PARKED: wait on. */
+	struct reply (*resume)(struct parked *p, bool timed_out);
+	union {
+		char room[256];
+		uint64_t align;
+	} state; /* the handler's */
+};
+/* An entry to fill, with the call in it; NULL: as many wait as may. Loop thread or workers. */
+struct parked *park_new(const struct call *call);
+/* Takes the filled entry. The caller's signals end the wait as they would end the call's (ERESTARTSYS). */
+struct reply park(struct parked *p);
+
+/* task.c: descriptors of the caller. */
+/* A duplicate of the caller's descriptor `fd`, close-on-exec, or -errno (EBADF). */
+int task_fd(const struct call *call, int fd);
+
 /* outcome.c */
 int outcome_status(const struct session *s);
 /* The status record; `err` holds what went wrong before the program started, or nothing. */
@@ -173,6 +196,12 @@ struct reply handle_listen(const struct call *call);
 struct reply handle_clone_process(const struct call *call); /* limits/processes.c */
 struct reply handle_uname(const struct call *call);	    /* proc/hostname.c */
 struct reply handle_open_hostname(const struct call *call);
+struct reply handle_connect(const struct call *call); /* net/ */
+struct reply handle_send(const struct call *call);
+struct reply handle_bind(const struct call *call);
+struct reply handle_socket(const struct call *call);
+struct reply handle_socket_name(const struct call *call);
+struct reply handle_netlink(const struct call *call);
 /* Before harden_self(), and after the guard has inherited our limits / after it, with the guest known. */
 void processes_prepare(const struct session *s);
 bool processes_open(struct session *s, struct error *err);
