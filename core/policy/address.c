@@ -96,20 +96,47 @@ uint8_t address_family(struct address address)
 									      : ENDPOINT_IPV6;
 }
 
-const char *address_render(struct arena *arena, struct address address)
+static unsigned ipv6_group(struct address address, unsigned i)
 {
-	char text[INET6_ADDRSTRLEN];
-	unsigned char bytes[16];
+	return (unsigned)((i < 4 ? address.high : address.low) >> (48 - 16 * (i % 4))) & 0xffff;
+}
+
+/* RFC 5952: the first of the longest runs of two or more zeros becomes "::". */
+static const char *render_ipv6(struct arena *arena, struct address address)
+{
+	unsigned from = 8, most = 1;
+	auto_str out = {0};
 
 	for (unsigned i = 0; i < 8; i++) {
-		bytes[i] = (unsigned char)(address.high >> (56 - 8 * i));
-		bytes[i + 8] = (unsigned char)(address.low >> (56 - 8 * i));
+		unsigned run = 0;
+
+		while (i + run < 8 && !ipv6_group(address, i + run))
+			run++;
+		if (run > most) {
+			from = i;
+			most = run;
+		}
 	}
-	if (address_family(address) == ENDPOINT_IPV4)
-		inet_ntop(AF_INET, bytes + 12, text, sizeof text);
-	else
-		inet_ntop(AF_INET6, bytes, text, sizeof text);
-	return arena_strdup(arena, text);
+	for (unsigned i = 0; i < 8; i++) {
+		if (i == from) {
+			str_add(&out, "::");
+			i += most - 1;
+			continue;
+		}
+		str_printf(&out, "%s%x", i && i != from + most ? ":" : "", ipv6_group(address, i));
+	}
+	return arena_strdup(arena, str_text(&out));
+}
+
+/* Not by inet_ntop(): C libraries disagree about ::1.2.3.4. */
+const char *address_render(struct arena *arena, struct address address)
+{
+	uint32_t ipv4 = (uint32_t)address.low;
+
+	if (address_family(address) != ENDPOINT_IPV4)
+		return render_ipv6(arena, address);
+	return arena_printf(arena, "%u.%u.%u.%u", ipv4 >> 24, ipv4 >> 16 & 255, ipv4 >> 8 & 255,
+			    ipv4 & 255);
 }
 
 void address_network(struct address address, unsigned prefix, struct address *first,

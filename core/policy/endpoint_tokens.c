@@ -18,7 +18,8 @@ static const struct word directions[] = {
 	{"any", ENDPOINT_EGRESS | ENDPOINT_INGRESS},
 };
 static const struct word protocols[] = {
-	{"any", ENDPOINT_PROTOCOLS}, {"tcp", ENDPOINT_TCP},	  {"udp", ENDPOINT_UDP},
+	{"any", ENDPOINT_PROTOCOLS}, {"tcp", ENDPOINT_TCP},
+	{"udp", ENDPOINT_UDP},	     {"icmp", ENDPOINT_ICMP | ENDPOINT_ICMPV6},
 	{"icmpv4", ENDPOINT_ICMP},   {"icmpv6", ENDPOINT_ICMPV6},
 };
 
