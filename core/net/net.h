@@ -48,9 +48,6 @@ extern struct net net; /* of this process; zero until net_open() */
 /* Descriptors of the netlink stand-in lie here inside, so that the filter can tell them by number. */
 enum { NETLINK_FD_FIRST = 960, NETLINK_FD_LAST = 1023 };
 
-/* From the image, before harden_self(): also opens what is not to be had later. False: not a valid image. */
-bool net_open(const struct image *image, struct session *s);
-
 /* sockets.c */
 /* The caller's descriptor `fd` as a socket. 0, or -errno as the kernel would have it (EBADF, ENOTSOCK). Close out->fd. */
 int net_socket_of(const struct call *call, int fd, struct net_socket *out);

@@ -196,6 +196,8 @@ struct reply handle_listen(const struct call *call);
 struct reply handle_clone_process(const struct call *call); /* limits/processes.c */
 struct reply handle_uname(const struct call *call);	    /* proc/hostname.c */
 struct reply handle_open_hostname(const struct call *call);
+/* net/: from the image, before harden_self(); also opens what is not to be had later. False: not a valid image. */
+bool net_open(const struct image *image, struct session *s);
 struct reply handle_connect(const struct call *call); /* net/ */
 struct reply handle_send(const struct call *call);
 struct reply handle_bind(const struct call *call);

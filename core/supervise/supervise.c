@@ -445,8 +445,9 @@ int supervise(int image_fd, struct error *err)
 	}
 	/* While the guest is being confined on another processor. */
 	processes_prepare(s);
-	bool hardened =
-		(!(s->record.flags & RECORD_LISTENER) || notify_prepare()) && harden_self(s, err);
+	bool hardened = (!(s->record.flags & RECORD_LISTENER) ||
+			 (notify_prepare() && net_open(&image, s))) &&
+			harden_self(s, err);
 	guard_wait(&s->guard);
 	fd_close(&s->record.ruleset_fd);
 	for (size_t i = 0; i < HOLDER_NAMESPACES; i++)
