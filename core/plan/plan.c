@@ -143,6 +143,9 @@ static const char *needs_listener(const struct plan *plan)
 		return "the process limit";
 	if (plan->features & WHEN_HOSTNAME)
 		return "a host name without a private view";
+	if (plan->features & (WHEN_TRAP_CONNECT | WHEN_TRAP_BIND | WHEN_TRAP_NAMES | WHEN_INGRESS |
+			      WHEN_VIRTUAL_FILES))
+		return "a network rule";
 	if (plan->features & WHEN_NO_SIGNAL_SCOPE)
 		return "keeping signals inside on a kernel without signal scopes";
 	return NULL;
@@ -166,12 +169,12 @@ static bool choose_mode(struct building *b)
 	plan->mode = b->request->wanted;
 	if (plan->mode == PLAN_SUPERVISE && !watched(b))
 		plan->mode = PLAN_IN_PLACE;
-	plan->listener = plan->mode == PLAN_SUPERVISE && notify &&
-			 rows_trap(plan->features | WHEN_LISTENER, b->host->audit_arch);
+	plan->listener = plan->mode == PLAN_SUPERVISE && notify;
 	plan->features |= plan->listener ? WHEN_LISTENER : WHEN_NO_LISTENER;
+	plan_network_answers(b);
 	if (!need || plan->listener)
 		return true;
-	/* Signals: said to be acceptable by allow_degraded; the others were asked for. */
+	/* Signals: said to be acceptable by allow_degraded; network.c has said its own; the others were asked for. */
 	if (!(plan->features & (WHEN_PROCESS_LIMIT | WHEN_HOSTNAME)))
 		return true;
 	return error_add(b->err, NO_ORIGIN, NULL,
