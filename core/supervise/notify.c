@@ -22,6 +22,12 @@ static const handler handlers[HANDLER_COUNT] = {
 	[HANDLER_uname] = handle_uname,
 	[HANDLER_open_hostname] = handle_open_hostname,
 	[HANDLER_signal] = handle_signal,
+	[HANDLER_connect] = handle_connect,
+	[HANDLER_send] = handle_send,
+	[HANDLER_bind] = handle_bind,
+	[HANDLER_socket] = handle_socket,
+	[HANDLER_socket_name] = handle_socket_name,
+	[HANDLER_netlink] = handle_netlink,
 };
 
 /* A kernel may send more than the struct we know: it says how much (seccomp(2), SECCOMP_GET_NOTIF_SIZES). */
@@ -118,6 +124,8 @@ void notify_reply(const struct call *call, struct reply reply)
 		call->session->reason = END_POLICY;
 		everything_signal(call->session, SIGKILL);
 		return;
+	case REPLY_PARKED:
+		return; /* its reply comes from there */
 	}
 }
 
@@ -144,7 +152,7 @@ void notify_serve(struct session *s)
 	handler answer = handlers[s->handler_of[slot] - 1];
 
 	struct reply reply = answer ? answer(&call) : reply_fail(ENOSYS);
-	if (reply.kind == REPLY_FAIL)
+	if (reply.kind == REPLY_FAIL && !reply.outcome)
 		s->denials++;
 	notify_reply(&call, reply);
 }
