@@ -29,9 +29,9 @@ enum reply_kind {
 	REPLY_PROCEED, /* the kernel runs the call: only when it enforces the same rule, or registers alone decided */
 	REPLY_FAIL, /* errno */
 	REPLY_VALUE,
-	REPLY_FD,    /* a copy of `fd` becomes the result; `fd` is closed here */
-	REPLY_KILL,  /* end the whole sandbox: status 123 */
-	REPLY_LATER, /* `work` gives the reply on a worker thread */
+	REPLY_FD,     /* a copy of `fd` becomes the result; `fd` is closed here */
+	REPLY_KILL,   /* end the whole sandbox: status 123 */
+	REPLY_LATER,  /* `work` gives the reply on a worker thread */
 	REPLY_PARKED, /* park() has the call */
 };
 
@@ -41,6 +41,7 @@ struct reply {
 	int64_t value;
 	int fd;
 	bool cloexec;
+	int at; /* REPLY_FD: the number that the descriptor should get; 0, or one that is not to be had: any */
 	struct reply (*work)(const struct call *call);
 };
 
@@ -100,6 +101,11 @@ struct session {
 	int interrupted_by; /* the first INT or TERM that came to us */
 	bool killed;	    /* SIGKILL was sent to everything */
 	uint64_t interrupt_ns, kill_ns, timeout_ns, max_ns; /* CLOCK_MONOTONIC; 0 = none */
+
+	/* Virtual files beside those of the host name; NULL: the host's own are shown. Both set by net_open(). */
+	const char *hosts; /* /etc/hosts */
+	/* Writes what the sandbox may know of /proc/net/`name` to `fd`. 0, or -ENOENT: no such file. On workers. */
+	int (*proc_net)(const struct call *call, const char *name, int fd);
 
 	/* Terminal */
 	int tty_fd;    /* -1: none */
