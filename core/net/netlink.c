@@ -15,7 +15,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -109,26 +108,6 @@ static int bind_as_kernel(int fd)
 	return -EADDRINUSE;
 }
 
-/* The process's number as it knows itself: the last of its numbers in the name spaces from ours down to its own. */
-static uint32_t port_of(int pid)
-{
-	char path[32], text[4096];
-
-	snprintf(path, sizeof path, "/proc/%d/status", pid);
-	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : fd_read_all(fd, text, sizeof text - 1);
-	if (n < 0)
-		return (uint32_t)pid;
-	text[n] = '\0';
-	char *line = strstr(text, "\nNStgid:");
-	if (!line)
-		return (uint32_t)pid;
-	line++;
-	line[strcspn(line, "\n")] = '\0';
-	const char *last = strrchr(line, '\t');
-	return last ? (uint32_t)strtoul(last, NULL, 10) : (uint32_t)pid;
-}
-
 /* A number that the caller does not use, so that the filter can tell the stand-in by it; 0: none, or none that could be seen. */
 static int free_number(int pid)
 {
@@ -163,7 +142,8 @@ struct reply handle_socket(const struct call *call)
 	if (!cookie || fstat(theirs, &st) < 0 || bind_as_kernel(ours) < 0)
 		return reply_fail(ENOBUFS);
 
-	struct stand_in entry = {.cookie = cookie, .inode = st.st_ino, .port = port_of(call->pid)};
+	struct stand_in entry = {
+		.cookie = cookie, .inode = st.st_ino, .port = (uint32_t)task_inside(call->pid)};
 	pthread_mutex_lock(&table.lock);
 	struct stand_in *place = free_entry();
 	if (place) {

@@ -164,6 +164,9 @@ struct reply park(struct parked *p);
 /* A duplicate of the caller's descriptor `fd`, close-on-exec, or -errno (EBADF). */
 int task_fd(const struct call *call, int fd);
 
+/* inside.c: the number of the task's process in its own PID namespace; `pid` itself when it cannot be told. */
+int task_inside(int pid);
+
 /* outcome.c */
 int outcome_status(const struct session *s);
 /* The status record; `err` holds what went wrong before the program started, or nothing. */
