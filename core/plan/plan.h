@@ -76,11 +76,12 @@ struct plan_port {
 	uint64_t access; /* LL_NET_* */
 };
 
-enum mount_kind { MOUNT_BIND, MOUNT_TMPFS };
+enum mount_kind { MOUNT_BIND, MOUNT_TMPFS, MOUNT_FILE };
 struct plan_mount {
 	enum mount_kind kind;
 	const char *target; /* absolute path inside */
 	const char *source; /* host path for binds */
+	const char *content; /* MOUNT_FILE: of the read-only file; skipped where there is no target */
 	uint64_t size;	    /* tmpfs bytes, 0 = kernel default */
 	uint32_t mode;	    /* tmpfs root mode, 01777 by default */
 	uint32_t flags;	    /* ITEM_READ_ONLY, ITEM_NOEXEC, ITEM_OPTIONAL */
