@@ -29,9 +29,9 @@ enum reply_kind {
 	REPLY_PROCEED, /* the kernel runs the call: only when it enforces the same rule, or registers alone decided */
 	REPLY_FAIL, /* errno */
 	REPLY_VALUE,
-	REPLY_FD,     /* a copy of `fd` becomes the result; `fd` is closed here */
-	REPLY_KILL,   /* end the whole sandbox: status 123 */
-	REPLY_LATER,  /* `work` gives the reply on a worker thread */
+	REPLY_FD,    /* a copy of `fd` becomes the result; `fd` is closed here */
+	REPLY_KILL,  /* end the whole sandbox: status 123 */
+	REPLY_LATER, /* `work` gives the reply on a worker thread */
 	REPLY_PARKED, /* park() has the call */
 };
 
