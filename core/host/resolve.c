@@ -191,7 +191,7 @@ bool resolve_names(const struct endpoint_name *names, size_t count, struct arena
 {
 	const struct timespec deadline = deadline_from_now();
 	struct crowd *crowd = calloc(1, sizeof *crowd);
-	struct lookup **lookups = calloc(count + 1, sizeof *lookups);
+	struct lookup **lookups = calloc(count + 1, sizeof(struct lookup *));
 	pthread_condattr_t attr;
 	bool ok = true;
 

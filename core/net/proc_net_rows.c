@@ -42,9 +42,12 @@ uint64_t proc_net_inode(enum proc_net_table table, const char *row)
 	return *end == ' ' || *end == '\0' ? inode : 0;
 }
 
-static void blank_number(char *p)
+/* Zeros for the number in a column: an address of the kernel's, or a count that tells of others. */
+static void blank_column(char *row, unsigned n)
 {
-	for (; is_hex(p, 1); p++)
+	const char *from = column(row, n);
+
+	for (char *p = from ? row + (from - row) : NULL; p && is_hex(p, 1); p++)
 		*p = '0';
 }
 
@@ -69,7 +72,7 @@ static bool show_inet(enum proc_net_table table, const char *row, size_t number,
 	snprintf(port, sizeof port, "%04X",
 		 (unsigned)port_inside(tcp ? ENDPOINT_TCP : ENDPOINT_UDP, real));
 	memcpy(colon + 1, port, 4);
-	blank_number(out + (column(out, INET_POINTER) - out));
+	blank_column(out, INET_POINTER);
 	return true;
 }
 
@@ -83,8 +86,8 @@ static bool show_unix(const char *row, char *out, size_t size)
 	int n = snprintf(out, size, "%s", row);
 	if (n < 0 || (size_t)n >= size)
 		return false;
-	blank_number(out);
-	blank_number(out + (column(out, 1) - out));
+	blank_column(out, 0);
+	blank_column(out, 1);
 	/* A path of ours, through which the supervisor bound it, is nobody's business. */
 	if (name && !strncmp(name, "/proc/", 6))
 		out[name - row - 1] = '\0';

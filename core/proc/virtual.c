@@ -69,10 +69,9 @@ static bool absolute_path(const struct call *call, int dirfd, const char *path, 
 			return false;
 		n = (size_t)len;
 	}
-	if (n + 1 + strlen(path) >= sizeof text)
+	int more = snprintf(text + n, sizeof text - n, "/%s", path);
+	if (more < 0 || (size_t)more >= sizeof text - n)
 		return false;
-	text[n] = '/';
-	strcpy(text + n + 1, path);
 	virtual_name_clean(text);
 	return virtual_name_own(text, task_inside(call->pid), out, size);
 }
