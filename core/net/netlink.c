@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -41,9 +42,21 @@ struct stand_in {
 static struct {
 	pthread_mutex_t lock;
 	struct stand_in entries[STAND_INS];
-} table = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	int events; /* epoll: our ends, by index. -1 = there was none yet */
+} table = {.lock = PTHREAD_MUTEX_INITIALIZER, .events = -1};
 
-/* A free entry, after those were dropped whose program closed its last descriptor. */
+/* One request at a time, on the loop. */
+static uint8_t request[NETLINK_REQUEST_MAX];
+
+/* The program has closed its last descriptor. */
+static void forget(struct stand_in *s)
+{
+	pthread_mutex_lock(&table.lock);
+	fd_close(&s->fd);
+	s->cookie = s->inode = 0;
+	pthread_mutex_unlock(&table.lock);
+}
+
 static struct stand_in *free_entry(void)
 {
 	struct stand_in *free = NULL;
@@ -52,14 +65,23 @@ static struct stand_in *free_entry(void)
 		struct stand_in *s = &table.entries[i];
 		struct pollfd end = {.fd = s->fd};
 
-		if (s->cookie && poll(&end, 1, 0) == 1 && (end.revents & (POLLHUP | POLLERR))) {
-			fd_close(&s->fd);
-			s->cookie = s->inode = 0;
-		}
+		if (s->cookie && poll(&end, 1, 0) == 1 && (end.revents & (POLLHUP | POLLERR)))
+			forget(s);
 		if (!s->cookie && !free)
 			free = s;
 	}
 	return free;
+}
+
+/* What comes by another number than the filter knows, or by write(), is answered by events. Without them it is not. */
+static void watch(const struct stand_in *s)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)(s - table.entries)};
+
+	if (table.events < 0)
+		table.events = epoll_create1(EPOLL_CLOEXEC);
+	if (table.events >= 0)
+		epoll_ctl(table.events, EPOLL_CTL_ADD, s->fd, &event);
 }
 
 static const struct stand_in *find(uint64_t cookie)
@@ -142,17 +164,17 @@ struct reply handle_socket(const struct call *call)
 	if (!cookie || fstat(theirs, &st) < 0 || bind_as_kernel(ours) < 0)
 		return reply_fail(ENOBUFS);
 
-	struct stand_in entry = {
-		.cookie = cookie, .inode = st.st_ino, .port = (uint32_t)task_inside(call->pid)};
-	pthread_mutex_lock(&table.lock);
 	struct stand_in *place = free_entry();
-	if (place) {
-		entry.fd = fd_take(&ours);
-		*place = entry;
-	}
-	pthread_mutex_unlock(&table.lock);
 	if (!place)
 		return reply_fail(ENOBUFS);
+	const struct stand_in entry = {.cookie = cookie,
+				       .inode = st.st_ino,
+				       .port = (uint32_t)task_inside(call->pid),
+				       .fd = fd_take(&ours)};
+	pthread_mutex_lock(&table.lock);
+	*place = entry;
+	pthread_mutex_unlock(&table.lock);
+	watch(place);
 
 	struct reply reply = reply_fd(fd_take(&theirs), flags & SOCK_CLOEXEC);
 	reply.at = free_number(call->pid);
@@ -250,7 +272,6 @@ static bool deliver(void *context, const void *datagram, size_t len)
 /* The answer lies in the program's queue before its send returns: some C libraries look once, without waiting. */
 static struct reply answer_request(const struct call *call, const struct stand_in *s)
 {
-	static uint8_t request[NETLINK_REQUEST_MAX]; /* the loop is one thread */
 	int fd = s->fd, len = copy_request(call, request);
 
 	if (len < 0)
@@ -262,6 +283,31 @@ static struct reply answer_request(const struct call *call, const struct stand_i
 	/* A program that does not read fills its own queue, as it would the kernel's. */
 	return netlink_reply(request, (size_t)len, s->port, deliver, &fd) ? reply_value(len)
 									  : reply_fail(ENOBUFS);
+}
+
+int netlink_events(void)
+{
+	return table.events;
+}
+
+void netlink_serve(void)
+{
+	enum { AT_ONCE = 16 };
+	struct epoll_event events[AT_ONCE];
+	int count = epoll_wait(table.events, events, AT_ONCE, 0);
+
+	for (int i = 0; i < count; i++) {
+		struct stand_in *s = &table.entries[events[i].data.u32 % STAND_INS];
+		ssize_t n = s->cookie
+				    ? recv(s->fd, request, sizeof request, MSG_DONTWAIT | MSG_TRUNC)
+				    : 0;
+
+		/* One for each round: nobody can keep the loop here. Too long a request is none. */
+		if (n > 0 && n <= (ssize_t)sizeof request)
+			netlink_reply(request, (size_t)n, s->port, deliver, &s->fd);
+		else if (n <= 0 && s->cookie && (events[i].events & (EPOLLHUP | EPOLLERR)))
+			forget(s);
+	}
 }
 
 /* An ordinary descriptor with a number from the range: what would have happened to it elsewhere. */

@@ -211,6 +211,10 @@ struct reply handle_bind(const struct call *call);
 struct reply handle_socket(const struct call *call);
 struct reply handle_socket_name(const struct call *call);
 struct reply handle_netlink(const struct call *call);
+/* net/netlink.c, for the loop: readable when a stand-in was written to past the filter or closed (-1: there is none), and what to do
+ * then. */
+int netlink_events(void);
+void netlink_serve(void);
 /* Before harden_self(), and after the guard has inherited our limits / after it, with the guest known. */
 void processes_prepare(const struct session *s);
 bool processes_open(struct session *s, struct error *err);
