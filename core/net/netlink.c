@@ -317,7 +317,8 @@ static struct reply pass_on(const struct call *call)
 
 	switch (call->nr) {
 	case SYS_bind:
-		return features & WHEN_TRAP_BIND ? handle_bind(call) : reply_proceed();
+		return features & (WHEN_TRAP_BIND | WHEN_INGRESS) ? handle_bind(call)
+								  : reply_proceed();
 	case SYS_connect:
 		return features & WHEN_TRAP_CONNECT ? handle_connect(call) : reply_proceed();
 	case SYS_getsockname:

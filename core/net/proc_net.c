@@ -231,6 +231,11 @@ static void write_counts(struct output *out, bool v6)
 	put_line(out, line);
 }
 
+const char *net_hosts(void)
+{
+	return net.hosts;
+}
+
 int proc_net_write(const struct call *call, const char *name, int fd)
 {
 	struct output out = {.fd = fd};

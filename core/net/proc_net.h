@@ -1,13 +1,10 @@
-/* /proc/net as the sandbox may know it. */
+/* Socket tables as the sandbox may know them: what proc_net.c asks of proc_net_rows.c. */
 #ifndef SANDLOCK_NET_PROC_NET_H
 #define SANDLOCK_NET_PROC_NET_H
 
 #include "net/net.h"
 
-/* session.proc_net: writes the file `name` to `fd`. 0, -ENOENT (no such file), or what went wrong. For any thread. */
-int proc_net_write(const struct call *call, const char *name, int fd);
-
-/* proc_net_rows.c: the kernel's rows, one at a time and without their line end. Pure. */
+/* The kernel's rows, one at a time and without their line end. Pure. */
 enum proc_net_table { TABLE_TCP, TABLE_TCP6, TABLE_UDP, TABLE_UDP6, TABLE_UNIX };
 /* The row's inode; 0: it has none, or is no row. */
 uint64_t proc_net_inode(enum proc_net_table table, const char *row);

@@ -43,9 +43,9 @@ static bool is_served(const struct session *s, enum virtual_file file)
 	case FILE_HOSTNAME:
 		return s->hostname && (s->record.features & WHEN_HOSTNAME_FILES);
 	case FILE_HOSTS:
-		return s->hosts && (s->record.features & WHEN_VIRTUAL_FILES);
+		return net_hosts() && (s->record.features & WHEN_VIRTUAL_FILES);
 	case FILE_NET:
-		return s->proc_net && (s->record.features & WHEN_VIRTUAL_FILES);
+		return s->record.features & WHEN_VIRTUAL_FILES;
 	case NOT_VIRTUAL:
 		break;
 	}
@@ -146,9 +146,9 @@ static int write_content(const struct call *call, const struct found *found, int
 		snprintf(line, sizeof line, "%s\n", s->hostname);
 		return fd_write_all(fd, line, strlen(line));
 	case FILE_HOSTS:
-		return fd_write_all(fd, s->hosts, strlen(s->hosts));
+		return fd_write_all(fd, net_hosts(), strlen(net_hosts()));
 	case FILE_NET:
-		return s->proc_net(call, found->name, fd);
+		return proc_net_write(call, found->name, fd);
 	case NOT_VIRTUAL:
 		break;
 	}

@@ -102,11 +102,6 @@ struct session {
 	bool killed;	    /* SIGKILL was sent to everything */
 	uint64_t interrupt_ns, kill_ns, timeout_ns, max_ns; /* CLOCK_MONOTONIC; 0 = none */
 
-	/* Virtual files beside those of the host name; NULL: the host's own are shown. Both set by net_open(). */
-	const char *hosts; /* /etc/hosts */
-	/* Writes what the sandbox may know of /proc/net/`name` to `fd`. 0, or -ENOENT: no such file. On workers. */
-	int (*proc_net)(const struct call *call, const char *name, int fd);
-
 	/* Terminal */
 	int tty_fd;    /* -1: none */
 	bool owns_tty; /* the guest's group has it */
@@ -215,6 +210,10 @@ struct reply handle_netlink(const struct call *call);
  * then. */
 int netlink_events(void);
 void netlink_serve(void);
+/* net/proc_net.c, for proc/virtual.c. The text of /etc/hosts; NULL: the host's own is shown. */
+const char *net_hosts(void);
+/* Writes what the sandbox may know of /proc/net/`name` to `fd`. 0, -ENOENT: no such file, or what went wrong. For any thread. */
+int proc_net_write(const struct call *call, const char *name, int fd);
 /* Before harden_self(), and after the guard has inherited our limits / after it, with the guest known. */
 void processes_prepare(const struct session *s);
 bool processes_open(struct session *s, struct error *err);
