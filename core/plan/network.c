@@ -189,11 +189,12 @@ static int deny_errno(const struct policy *policy)
 	return numbers[policy_u64(policy, OPT_deny_errno, 0) % ARRAY_LEN(numbers)];
 }
 
-static bool refuse_options(struct networking *n)
+/* `ok`: no rule was refused. */
+static bool refuse_options(struct networking *n, bool ok)
 {
 	static const enum option_id ids[] = {OPT_port_remap, OPT_publish, OPT_max_connections,
 					     OPT_deny_errno};
-	bool ok = true;
+	static const char runs[] = "`sandlock run` has one unless --no-supervisor is given";
 
 	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
 		if (!policy_is_set(n->b->policy, ids[i]) ||
@@ -201,14 +202,17 @@ static bool refuse_options(struct networking *n)
 		    (ids[i] == OPT_publish && !policy_value(n->b->policy, ids[i])->count))
 			continue;
 		ok = network_needs(n, ids[i], policy_origin(n->b->policy, ids[i]),
-				   option_name(n->b->arena, ids[i], false),
-				   "`sandlock run` has one unless --no-supervisor is given");
+				   option_name(n->b->arena, ids[i], false), runs);
 	}
-	if (filters_peers(n))
+	for (size_t i = 0; filters_peers(n) && i < n->rule_count; i++)
+		if (n->rules[i].directions & ENDPOINT_INGRESS)
+			ok = network_needs(n, OPT_net_rules, n->b->plan->net.rules[i].origin,
+					   error_quote(n->b->err, n->b->plan->net.rules[i].text),
+					   runs);
+	if (!n->b->plan->net.table.allow_ingress)
 		ok = network_needs(n, OPT_default_ingress,
 				   policy_origin(n->b->policy, OPT_default_ingress),
-				   "a rule for incoming connections",
-				   "`sandlock run` has one unless --no-supervisor is given");
+				   "a verdict for incoming connections", runs);
 	if (ok && n->udp.sockets && n->bind_udp.judged)
 		ok = network_needs(n, OPT_net_allow,
 				   n->rule_count ? n->b->plan->net.rules[0].origin : NO_ORIGIN,
@@ -409,8 +413,7 @@ bool plan_network(struct building *b)
 	choose_icmp(&n);
 	ok = network_binds(&n);
 	if (!n.answers) {
-		ok &= refuse_rules(&n);
-		ok &= refuse_options(&n);
+		ok = refuse_options(&n, refuse_rules(&n) && ok);
 		n.bind_tcp.judged = false;
 	}
 	mount_hosts(b);

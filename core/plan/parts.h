@@ -62,6 +62,11 @@ bool plan_view(struct building *b);
 /* process.c: limits, processors, ids, times. */
 bool plan_process(struct building *b);
 
+/* describe_net.c */
+struct json;
+void describe_network(const struct plan *plan, struct str *out);
+void describe_network_json(const struct plan *plan, struct json *j);
+
 /* Does `path` lie at or below `directory`? Both absolute and clean. */
 bool path_beneath(const char *path, const char *directory);
 

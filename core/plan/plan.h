@@ -264,9 +264,25 @@ enum handler_id {
  * the descriptors of the stand-in, whose handler hands on what is not its own. */
 enum handler_id filter_handler(uint32_t features, int nr);
 
+/* verdict.c: who decides about a protocol, and what the answer would be. */
+enum mechanism { MECHANISM_NOTHING, MECHANISM_NO_SOCKET, MECHANISM_LANDLOCK, MECHANISM_SUPERVISOR };
+struct plan_answer {
+	bool allow;
+	enum mechanism mechanism;
+	const struct plan_net_rule *rule; /* NULL: the default */
+};
+/* `protocol`: one of enum endpoint_protocol. */
+enum mechanism plan_connect_mechanism(const struct plan *plan, uint8_t protocol);
+enum mechanism plan_bind_mechanism(const struct plan *plan, uint8_t protocol);
+const char *mechanism_name(enum mechanism mechanism);
+struct plan_answer plan_judge_connect(const struct plan *plan, struct endpoint to);
+struct plan_answer plan_judge_bind(const struct plan *plan, uint8_t protocol, uint16_t port);
+
 /* Text of a plan for `run --explain` and `policy show`. */
 struct json;
 void plan_describe(const struct plan *plan, struct str *out);
 void plan_describe_json(const struct plan *plan, struct json *j);
+/* "file:line:col" or "--flag"; nothing when it is unknown. */
+void origin_words(struct origin origin, struct str *out);
 
 #endif
