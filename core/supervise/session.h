@@ -202,6 +202,9 @@ struct reply handle_bind(const struct call *call);
 struct reply handle_socket(const struct call *call);
 struct reply handle_socket_name(const struct call *call);
 struct reply handle_netlink(const struct call *call);
+/* net/ports.c: member "ports" of the status record, inside -> outside, when some differ. */
+struct json;
+void ports_report(struct json *j);
 /* Before harden_self(), and after the guard has inherited our limits / after it, with the guest known. */
 void processes_prepare(const struct session *s);
 bool processes_open(struct session *s, struct error *err);
