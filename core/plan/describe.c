@@ -100,6 +100,12 @@ static void trap_word(const char *name, void *ctx)
 	str_printf(out, " %s", name);
 }
 
+static const char mount_words[][8] = {
+	[MOUNT_BIND] = "bind",
+	[MOUNT_TMPFS] = "tmpfs",
+	[MOUNT_FILE] = "file",
+};
+
 static void describe_view(const struct plan *plan, struct str *out)
 {
 	const struct plan_view *view = &plan->view;
@@ -120,7 +126,7 @@ static void describe_view(const struct plan *plan, struct str *out)
 	for (size_t i = 0; i < view->mount_count; i++) {
 		const struct plan_mount *m = &view->mounts[i];
 
-		str_printf(out, "mount        %s ", m->kind == MOUNT_BIND ? "bind " : "tmpfs");
+		str_printf(out, "mount        %-5s ", mount_words[m->kind]);
 		str_add_escaped(out, m->target);
 		if (m->source) {
 			str_add(out, " from ");
@@ -209,7 +215,7 @@ static void view_json(const struct plan_view *view, struct json *j)
 			const struct plan_mount *m = &view->mounts[i];
 
 			json_object(j, NULL);
-			json_string(j, "kind", m->kind == MOUNT_BIND ? "bind" : "tmpfs");
+			json_string(j, "kind", mount_words[m->kind]);
 			json_string(j, "target", m->target);
 			if (m->source)
 				json_string(j, "source", m->source);
