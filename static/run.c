@@ -126,7 +126,8 @@ static bool network_facts(const struct policy *policy, struct arena *arena,
 		request->pins = pins;
 		request->pin_count = count;
 	}
-	if (policy_value(policy, OPT_net_rules)->count || policy_value(policy, OPT_net_deny)->count ||
+	if (policy_value(policy, OPT_net_rules)->count ||
+	    policy_value(policy, OPT_net_deny)->count ||
 	    policy_value(policy, OPT_net_allow)->count) {
 		if (!own_addresses(arena, &own, &request->own_count, err))
 			return false;

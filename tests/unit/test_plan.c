@@ -340,12 +340,8 @@ static void test_ports(void **state UNUSED)
 		}
 	}
 	static const char *const refused[] = {
-		"tcp://example.org:443",
-		"udp://*:53",
-		"*:443",
-		":443",
-		"tcp://10.0.0.0/8",
-		"icmp://*",
+		"tcp://example.org:443", "udp://*:53", "*:443", ":443",
+		"tcp://10.0.0.0/8",	 "icmp://*",
 	};
 	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
 		WITH(p, 7, {refused[i], OPT_net_allow})
