@@ -402,6 +402,8 @@ static void locking(void **state UNUSED)
 		{{{OPT_net_deny, "10.0.0.0/8"}}, {{OPT_net_deny, "private"}}, OPT_COUNT, true},
 		{{{OPT_net_deny, "10.0.0.0/8"}}, {{0}}, OPT_net_deny, false},
 		{{{OPT_net_deny_bind, "22"}}, {{OPT_net_deny_bind, "23"}}, OPT_COUNT, true},
+		{{{OPT_net_deny_bind, "22"}}, {{OPT_net_deny_bind, "udp://53"}}, OPT_COUNT, false},
+		{{{OPT_net_allow_bind, "1-99"}}, {{OPT_net_deny_bind, "22"}}, OPT_COUNT, true},
 		{{{0}}, {{OPT_net_default, "allow"}}, OPT_COUNT, false},
 		{{{0}}, {{OPT_net_default, "deny"}}, OPT_COUNT, true},
 		{{{OPT_net_default, "deny"}}, {{0}}, OPT_net_default, false},
