@@ -71,6 +71,8 @@ class Datagrams:
         while True:
             try:
                 data, peer = self.socket.recvfrom(65536)
+                if peer is None:  # shut down
+                    return
                 self.received.append(data)
                 self.socket.sendto(data, peer)
             except OSError:
@@ -142,7 +144,7 @@ def enter_namespace():
         for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
             with open(f"/proc/self/{name}", "w") as f:
                 f.write(text)
-    for line in ("link set lo up", "link add void type dummy", "link set void up", "addr add 10.66.0.1/24 dev void",
+    for line in ("link set lo up", "link add void type veth peer name hole", "link set void up", "link set hole up", "addr add 10.66.0.1/24 dev void",
                  "addr add 10.66.0.2/24 dev void", "addr add fd66::1/64 dev void nodad", "addr add fd66::2/64 dev void nodad"):
         subprocess.run(["ip", *line.split()], check=True)
     # Neighbours that never answer would give EHOSTUNREACH: a fixed one swallows everything.
