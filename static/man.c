@@ -139,7 +139,7 @@ static const char *type_of(const struct option *o)
 		[KIND_ENUM] = "word",	       [KIND_PATH] = "path",	   [KIND_ENV] = "text",
 		[KIND_NAMES] = "name",	       [KIND_MOUNT] = "mount",	   [KIND_TMPFS] = "tmpfs",
 		[KIND_RLIMIT] = "limit",       [KIND_PORTS] = "ports",	   [KIND_USER] = "user",
-		[KIND_ENDPOINT] = "rule",      [KIND_NET_RULES] = "rules", [KIND_PUBLISH] = "ports",
+		[KIND_ENDPOINT] = "rule",      [KIND_NET_RULES] = "ordered rules", [KIND_PUBLISH] = "port mapping",
 	};
 
 	return types[o->kind];

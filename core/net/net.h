@@ -41,7 +41,8 @@ struct net {
 	const struct net_publish *published;
 	size_t published_count;
 	const char *hosts; /* synthetic /etc/hosts, or NULL */
-	uint8_t allow_bind_tcp[PORT_COUNT / 8], allow_bind_udp[PORT_COUNT / 8]; /* bit = may be bound */
+	uint8_t allow_bind_tcp[PORT_COUNT / 8],
+		allow_bind_udp[PORT_COUNT / 8]; /* bit = may be bound */
 };
 extern struct net net; /* of this process; zero until net_open() */
 
@@ -51,6 +52,10 @@ enum { NETLINK_FD_FIRST = 960, NETLINK_FD_LAST = 1023 };
 /* sockets.c */
 /* The caller's descriptor `fd` as a socket. 0, or -errno as the kernel would have it (EBADF, ENOTSOCK). Close out->fd. */
 int net_socket_of(const struct call *call, int fd, struct net_socket *out);
+/* What `socket->fd`, a duplicate, is; closes it on failure. */
+int net_socket_describe(struct net_socket *socket);
+void net_socket_close(struct net_socket *socket);
+#define auto_socket CLEANUP(net_socket_close) struct net_socket
 uint64_t net_cookie(int fd); /* SO_COOKIE: the socket's identity for all tables; 0 = unknown */
 /* Copies `len` bytes of a sockaddr; EINVAL past 128 or negative, EFAULT. */
 int net_read_address(const struct call *call, uint64_t from, uint64_t len, union net_address *out);
@@ -58,6 +63,7 @@ int net_read_address(const struct call *call, uint64_t from, uint64_t len, union
  * false: the kernel would refuse it with *error. */
 bool net_endpoint_of(const struct net_socket *socket, const union net_address *address,
 		     socklen_t len, struct endpoint *out, int *error);
+void net_set_port(union net_address *address, uint16_t port); /* of an inet address */
 /* enum endpoint_protocol of the socket; 0: none that rules know. */
 uint8_t net_protocol_of(const struct net_socket *socket);
 
@@ -69,13 +75,14 @@ int net_decide(const struct endpoint *to);
  * every grant). Abstract and unnamed addresses need none of this: the outer layer's scope decides. */
 int net_unix_target(const struct call *call, const union net_address *address, socklen_t len);
 
-/* ports.c: the port space of the sandbox (port_remap, publish). Loop thread only. */
+/* ports.c: the port space of the sandbox (port_remap, publish). Changed by the loop thread only; datagrams that wait, and long
+ * batches, ask from other threads. */
 /* What a local port number inside means outside; `port` itself when there is no mapping. */
 uint16_t ports_real(uint8_t protocol, uint16_t port);
 uint16_t ports_virtual(uint8_t protocol, uint16_t port);
 bool ports_mapped(uint8_t protocol, uint16_t port); /* bound inside under this number */
 
-/* connections.c: max_connections. */
+/* connections.c: max_connections. Admitted by the loop thread; a connect that waited and failed is forgotten by another. */
 bool connections_admit(uint64_t cookie); /* false: the limit is reached */
 void connections_forget(uint64_t cookie);
 

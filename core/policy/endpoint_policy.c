@@ -82,6 +82,9 @@ bool endpoint_covers(const struct endpoint_rule *by, const struct endpoint_rule 
 
 /* ---- names ---- */
 
+/* Each costs a lookup at every start. */
+enum { NAMES_MAX = 1024 };
+
 struct names {
 	struct arena *arena;
 	struct endpoint_name *list;
@@ -90,7 +93,7 @@ struct names {
 
 static void add_name(struct names *names, const struct endpoint_rule *rule, struct origin origin)
 {
-	if (rule->target != TARGET_NAME)
+	if (rule->target != TARGET_NAME || names->count > NAMES_MAX)
 		return;
 	for (size_t i = 0; i < names->count; i++)
 		if (strcmp(names->list[i].name, rule->name) == 0)
@@ -140,6 +143,9 @@ bool endpoint_names(const struct policy *policy, struct arena *arena, struct end
 		for (size_t k = 0; k < rule_count; k++)
 			add_name(&names, &rules[k], ordered->items[i].origin);
 	}
+	if (names.count > NAMES_MAX)
+		ok = error_add(err, names.list[NAMES_MAX].origin, NULL,
+			       "more than %d host names in network rules", NAMES_MAX);
 	*out = names.list;
 	*count = names.count;
 	return ok;

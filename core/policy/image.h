@@ -67,6 +67,8 @@ enum image_type {
 	IMAGE_CANDIDATES = 39, /* paths to try for exec, in order */
 	IMAGE_KEEP_FDS = 40,
 };
+/* 48 to 55, one bit each: what a run adds, named by launch/record.h and plan/net_record.h. */
+#define IMAGE_OF_A_RUN (0xffULL << 48)
 
 struct image {
 	const uint8_t *data;

@@ -29,6 +29,14 @@ int memory_write(const struct call *call, uint64_t address, const void *buffer, 
 	return transfer(call, address, (void *)(uintptr_t)buffer, len, true);
 }
 
+int64_t memory_gather(const struct call *call, const struct iovec *local, size_t local_count,
+		      const struct iovec *remote, size_t remote_count)
+{
+	ssize_t n = process_vm_readv(call->pid, local, local_count, remote, remote_count, 0);
+
+	return n < 0 ? -errno : n;
+}
+
 int memory_read_string(const struct call *call, uint64_t address, char *buffer, size_t size)
 {
 	/* Page by page: a string may end right before an unmapped one. */

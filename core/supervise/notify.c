@@ -22,6 +22,12 @@ static const handler handlers[HANDLER_COUNT] = {
 	[HANDLER_uname] = handle_uname,
 	[HANDLER_open_hostname] = handle_open_hostname,
 	[HANDLER_signal] = handle_signal,
+	[HANDLER_connect] = handle_connect,
+	[HANDLER_send] = handle_send,
+	[HANDLER_bind] = handle_bind,
+	[HANDLER_socket] = handle_socket,
+	[HANDLER_socket_name] = handle_socket_name,
+	[HANDLER_netlink] = handle_netlink,
 };
 
 /* A kernel may send more than the struct we know: it says how much (seccomp(2), SECCOMP_GET_NOTIF_SIZES). */
@@ -80,10 +86,19 @@ static void send_fd(const struct call *call, struct reply reply)
 		.srcfd = (uint32_t)reply.fd,
 		.newfd_flags = reply.cloexec ? O_CLOEXEC : 0,
 	};
+	if (reply.at) {
+		add.flags |= SECCOMP_ADDFD_FLAG_SETFD;
+		add.newfd = (uint32_t)reply.at;
+	}
 	long r = SYS(ioctl, call->session->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
 
+	if (reply.at && (r == -EBADF || r == -EMFILE)) { /* past the caller's limit: any number */
+		add.flags = SECCOMP_ADDFD_FLAG_SEND;
+		add.newfd = 0;
+		r = SYS(ioctl, call->session->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+	}
 	if (r == -EINVAL) { /* before Linux 5.14: two steps */
-		add.flags = 0;
+		add.flags &= ~(uint32_t)SECCOMP_ADDFD_FLAG_SEND;
 		r = SYS(ioctl, call->session->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
 		if (r >= 0)
 			send_response(call, 0, r, 0);
@@ -118,6 +133,8 @@ void notify_reply(const struct call *call, struct reply reply)
 		call->session->reason = END_POLICY;
 		everything_signal(call->session, SIGKILL);
 		return;
+	case REPLY_PARKED:
+		return; /* its reply comes from there */
 	}
 }
 
@@ -144,7 +161,7 @@ void notify_serve(struct session *s)
 	handler answer = handlers[s->handler_of[slot] - 1];
 
 	struct reply reply = answer ? answer(&call) : reply_fail(ENOSYS);
-	if (reply.kind == REPLY_FAIL)
+	if (reply.kind == REPLY_FAIL && !reply.outcome)
 		s->denials++;
 	notify_reply(&call, reply);
 }

@@ -29,18 +29,24 @@ enum reply_kind {
 	REPLY_PROCEED, /* the kernel runs the call: only when it enforces the same rule, or registers alone decided */
 	REPLY_FAIL, /* errno */
 	REPLY_VALUE,
-	REPLY_FD,    /* a copy of `fd` becomes the result; `fd` is closed here */
-	REPLY_KILL,  /* end the whole sandbox: status 123 */
-	REPLY_LATER, /* `work` gives the reply on a worker thread */
+	REPLY_FD,     /* a copy of `fd` becomes the result; `fd` is closed here */
+	REPLY_KILL,   /* end the whole sandbox: status 123 */
+	REPLY_LATER,  /* `work` gives the reply on a worker thread */
 	REPLY_PARKED, /* park() has the call */
 };
 
+/* The kernel's own number for "a signal came first": it restarts the call or makes it EINTR, as the signal's action says. To be
+ * sent only to a thread that has a signal to handle; anybody else would see the number. */
+enum { ERROR_RESTART = 512 };
+
 struct reply {
 	enum reply_kind kind;
-	int error; /* positive errno */
+	int error;    /* positive errno */
+	bool outcome; /* REPLY_FAIL: the kernel said so about a call done on behalf; no denial */
 	int64_t value;
 	int fd;
 	bool cloexec;
+	int at; /* REPLY_FD: the number that the descriptor should get; 0, or one that is not to be had: any */
 	struct reply (*work)(const struct call *call);
 };
 
@@ -55,6 +61,13 @@ static inline struct reply reply_fail(int error)
 static inline struct reply reply_value(int64_t value)
 {
 	return (struct reply){.kind = REPLY_VALUE, .value = value};
+}
+/* What a call done on behalf gave: a value, or -errno. */
+static inline struct reply reply_result(int64_t result)
+{
+	if (result < 0)
+		return (struct reply){.kind = REPLY_FAIL, .error = (int)-result, .outcome = true};
+	return reply_value(result);
 }
 static inline struct reply reply_fd(int fd, bool cloexec)
 {
@@ -130,6 +143,11 @@ int memory_read(const struct call *call, uint64_t address, void *buffer, size_t 
 int memory_write(const struct call *call, uint64_t address, const void *buffer, size_t len);
 /* A NUL-terminated string of at most size - 1 bytes; its length, or -EFAULT, -ENAMETOOLONG. */
 int memory_read_string(const struct call *call, uint64_t address, char *buffer, size_t size);
+/* Several pieces at once, `remote` being addresses of the caller: the bytes copied, fewer when a later piece is not there, or
+ * -errno. */
+struct iovec;
+int64_t memory_gather(const struct call *call, const struct iovec *local, size_t local_count,
+		      const struct iovec *remote, size_t remote_count);
 
 /* workers.c */
 /* Threads of ours besides the loop? (Asked by the loop, which starts them.) */
@@ -140,10 +158,12 @@ bool workers_submit(const struct call *call, struct reply (*work)(const struct c
 struct parked {
 	struct call call;
 	int fd;		      /* a duplicate; closed with the entry */
-	short events;	      /* POLLIN, POLLOUT */
+	short events;	      /* POLLIN, POLLOUT; 0: every 10 ms */
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0 = none */
-	/* Ready, or `timed_out`. REPLY_PARKED: wait on. */
+	/* Ready, or `timed_out`. REPLY_PARKED: wait on. It may change `events`: 0 asks for another try after 10 ms, for what
+	 * no poll tells, and for a readiness that was none. Runs on the thread of parked calls; must not block. */
 	struct reply (*resume)(struct parked *p, bool timed_out);
+	int64_t progress; /* what the call returns when a signal ends it; 0: nothing was done yet */
 	union {
 		char room[256];
 		uint64_t align;
@@ -151,12 +171,35 @@ struct parked {
 };
 /* An entry to fill, with the call in it; NULL: as many wait as may. Loop thread or workers. */
 struct parked *park_new(const struct call *call);
-/* Takes the filled entry. The caller's signals end the wait as they would end the call's (ERESTARTSYS). */
+/* Takes the filled entry. The caller's signals end the wait as they would end the call's (ERESTARTSYS). Nothing may touch the
+ * entry afterwards: it may be answered and free already. */
 struct reply park(struct parked *p);
+/* Is there such a thread? (Asked by workers_exist().) */
+bool parked_exist(void);
+/* What the pending signals in the text of /proc/TID/status mean for a blocked call. */
+enum wait_end {
+	WAIT_ON,
+	WAIT_INTERRUPTED, /* this thread has a signal to handle */
+	WAIT_PERHAPS, /* a signal for the process, and another thread may be the one that handles it */
+};
+enum wait_end wait_end_of(const char *status);
 
 /* task.c: descriptors of the caller. */
-/* A duplicate of the caller's descriptor `fd`, close-on-exec, or -errno (EBADF). */
+/* A duplicate of the caller's descriptor `fd`, close-on-exec, or -errno (EBADF). To be followed by notify_valid(): the number of a
+ * caller that is gone may be another task's. */
 int task_fd(const struct call *call, int fd);
+/* The same in two steps, for many descriptors: a descriptor of the caller, and a duplicate of one of its descriptors. */
+int task_open(const struct call *call);
+int task_take(int task, int fd);
+/* The text of /proc/TID/status, cut off at `size`; "" when there is none. */
+void task_status(const struct call *call, char *text, size_t size);
+/* What follows "NAME:" in it, or NULL. */
+const char *status_field(const char *status, const char *name);
+/* CLOCK_MONOTONIC */
+uint64_t clock_ns(void);
+
+/* inside.c: the number of the task's process in its own PID namespace; `pid` itself when it cannot be told. */
+int task_inside(int pid);
 
 /* outcome.c */
 int outcome_status(const struct session *s);
@@ -204,6 +247,14 @@ struct reply handle_bind(const struct call *call);
 struct reply handle_socket(const struct call *call);
 struct reply handle_socket_name(const struct call *call);
 struct reply handle_netlink(const struct call *call);
+/* net/netlink.c, for the loop: readable when a stand-in was written to past the filter or closed (-1: there is none), and what to do
+ * then. */
+int netlink_events(void);
+void netlink_serve(void);
+/* net/proc_net.c, for proc/virtual.c. The text of /etc/hosts; NULL: the host's own is shown. */
+const char *net_hosts(void);
+/* Writes what the sandbox may know of /proc/net/`name` to `fd`. 0, -ENOENT: no such file, or what went wrong. For any thread. */
+int proc_net_write(const struct call *call, const char *name, int fd);
 /* Before harden_self(), and after the guard has inherited our limits / after it, with the guest known. */
 void processes_prepare(const struct session *s);
 bool processes_open(struct session *s, struct error *err);

@@ -287,6 +287,7 @@ static void serve(struct session *s)
 			{.fd = s->listener, .events = POLLIN},
 			{.fd = s->signal_fd, .events = POLLIN},
 			{.fd = s->event_fd, .events = POLLIN},
+			{.fd = netlink_events(), .events = POLLIN},
 		};
 
 		if (poll(fds, ARRAY_LEN(fds), poll_timeout(s)) < 0 && errno != EINTR)
@@ -295,6 +296,8 @@ static void serve(struct session *s)
 			notify_serve(s);
 		if (fds[0].revents & (POLLHUP | POLLERR))
 			fd_close(&s->listener); /* the last filtered task is gone */
+		if (fds[3].revents)
+			netlink_serve();
 		if (fds[2].revents)
 			on_guest(s);
 		if (fds[1].revents)

@@ -42,7 +42,7 @@ static void *worker(void *unused UNUSED)
 
 bool workers_exist(void)
 {
-	return pool.threads > 0;
+	return pool.threads > 0 || parked_exist();
 }
 
 bool workers_submit(const struct call *call, struct reply (*work)(const struct call *call))

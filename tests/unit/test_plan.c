@@ -329,7 +329,8 @@ static void test_ports(void **state UNUSED)
 		assert_true(p.plan.features & WHEN_BIND_RULES);
 		assert_false(p.plan.features & WHEN_NO_BIND_PORTS);
 	}
-	static const char *const all[] = {"tcp://*", "tcp://*:*", "tcp://:*", "tcp://*:1-65535"};
+	static const char *const all[] = {"tcp://*", "tcp://*:*", "tcp://:*", "tcp://*:1-65535",
+					  "tcp://*:*,*"};
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
 		WITH(p, 7, {all[i], OPT_net_allow})
 		{

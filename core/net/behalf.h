@@ -1,0 +1,34 @@
+/*
+ * Between the files that do connect() and send() on behalf: what they share, and the pure parts that tests ask.
+ */
+#ifndef SANDLOCK_NET_BEHALF_H
+#define SANDLOCK_NET_BEHALF_H
+
+#include "net/net.h"
+
+#include <sys/uio.h>
+
+/* open.c */
+const char *net_text(uint32_t offset); /* a string of the image; NULL: out of bounds */
+uid_t net_own_uid(void);	       /* of this process, at net_open() */
+
+/* decide.c */
+/* The verdict for a destination, with the sandbox's own ports: 0 or the errno to answer. Puts the real port into `address`. */
+int net_judge(const struct net_socket *socket, const struct endpoint *to,
+	      union net_address *address);
+bool net_is_loopback(struct address address);
+
+/* connect.c */
+uint64_t net_send_deadline(int fd); /* by SO_SNDTIMEO; 0: none */
+
+/* unix.c */
+/* The path in a unix address: its length with the text in `path`, 0 when the address is abstract or unnamed, -EINVAL when the
+ * kernel would not take it. */
+enum { UNIX_PATH_ROOM = 109 };
+int unix_path_of(const union net_address *address, socklen_t len, char path[UNIX_PATH_ROOM]);
+/* At `grant` or below it? */
+bool unix_path_within(const char *path, const char *grant);
+/* The address of an object opened with O_PATH; its length. */
+socklen_t unix_address_of(int target, union net_address *out);
+
+#endif

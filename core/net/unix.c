@@ -1,0 +1,153 @@
+/*
+ * Unix sockets by path. The path is resolved once for the caller, in its root and from its directory; the object that was found is
+ * judged by where it really lies, and only that object is connected to, through its descriptor. Never by the path again.
+ */
+#include "net/behalf.h"
+
+#include "base/fd.h"
+#include "base/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_AT = offsetof(struct sockaddr_un, sun_path), TRIES = 16 };
+
+int unix_path_of(const union net_address *address, socklen_t len, char path[UNIX_PATH_ROOM])
+{
+	if (len > sizeof(struct sockaddr_un))
+		return -EINVAL;
+	if (len <= PATH_AT || !address->local.sun_path[0])
+		return 0;
+	/* Up to the first NUL, or to the end of what was given: 108 bytes need none. */
+	size_t n = strnlen(address->local.sun_path, len - PATH_AT);
+	memcpy(path, address->local.sun_path, n);
+	path[n] = '\0';
+	return (int)n;
+}
+
+bool unix_path_within(const char *path, const char *grant)
+{
+	size_t n = strlen(grant);
+
+	while (n && grant[n - 1] == '/')
+		n--;
+	return !strncmp(path, grant, n) && (path[n] == '\0' || path[n] == '/');
+}
+
+socklen_t unix_address_of(int target, union net_address *out)
+{
+	memset(out, 0, sizeof *out);
+	out->local.sun_family = AF_UNIX;
+	snprintf(out->local.sun_path, sizeof out->local.sun_path, "/proc/self/fd/%d", target);
+	return (socklen_t)(PATH_AT + strlen(out->local.sun_path) + 1);
+}
+
+/* /proc/TID/NAME: "root" or "cwd". */
+static int open_of_caller(const struct call *call, const char *name)
+{
+	char path[48];
+
+	snprintf(path, sizeof path, "/proc/%d/%s", call->pid, name);
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Magic links would lead out of the caller's view: openat2() follows none when it is told where to stay. */
+static int open_beneath(int dir, const char *path, uint64_t resolve)
+{
+	const struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = resolve | RESOLVE_NO_MAGICLINKS,
+	};
+	long fd = -EAGAIN;
+
+	/* EAGAIN: a rename elsewhere made ".." uncertain. Somebody who renames all the time may not keep us here. */
+	for (int tries = 0; tries < TRIES && fd == -EAGAIN; tries++)
+		fd = SYS(openat2, dir, path, &how, sizeof how);
+	return fd == -EAGAIN ? -EACCES : (int)fd;
+}
+
+/* A relative path that leaves the directory (by ".." or an absolute link) is tried again as an absolute one. */
+static int open_relative(const struct call *call, int root, const char *path)
+{
+	char absolute[PATH_MAX + UNIX_PATH_ROOM], link[48];
+	auto_fd dir = open_of_caller(call, "cwd");
+
+	if (dir < 0)
+		return dir;
+	int fd = open_beneath(dir, path, RESOLVE_BENEATH);
+	if (fd != -EXDEV)
+		return fd;
+	snprintf(link, sizeof link, "/proc/self/fd/%d", dir);
+	ssize_t n = readlink(link, absolute, PATH_MAX);
+	if (n <= 0 || n == PATH_MAX || absolute[0] != '/')
+		return -ENAMETOOLONG;
+	snprintf(absolute + n, sizeof absolute - (size_t)n, "/%s", path);
+	return open_beneath(root, absolute, RESOLVE_IN_ROOT);
+}
+
+static bool granted(int target)
+{
+	char path[PATH_MAX], link[48];
+
+	if (!(net.policy.flags & NET_UNIX_GATE)) /* the outer layer judges the object */
+		return true;
+	snprintf(link, sizeof link, "/proc/self/fd/%d", target);
+	ssize_t n = readlink(link, path, sizeof path - 1);
+	if (n <= 0 || (size_t)n == sizeof path - 1)
+		return false;
+	path[n] = '\0';
+	for (size_t i = 0; i < net.grant_count; i++)
+		if (unix_path_within(path, net_text(net.grants[i].path)))
+			return true;
+	return false;
+}
+
+/* The kernel will ask whether this process may write to the socket. A caller of another user must not profit from that. */
+static bool writable_for(const struct call *call, const struct stat *socket)
+{
+	char path[32];
+	struct stat caller;
+
+	snprintf(path, sizeof path, "/proc/%d", call->pid);
+	if (stat(path, &caller) < 0)
+		return false;
+	if (caller.st_uid == net_own_uid())
+		return true;
+	return socket->st_mode & (caller.st_uid == socket->st_uid ? S_IWUSR : S_IWOTH);
+}
+
+int net_unix_target(const struct call *call, const union net_address *address, socklen_t len)
+{
+	char path[UNIX_PATH_ROOM];
+	struct stat found;
+	int n = unix_path_of(address, len, path);
+
+	if (n <= 0)
+		return n < 0 ? n : -EINVAL;
+	auto_fd root = open_of_caller(call, "root");
+	if (root < 0)
+		return root == -ENOENT ? -ESRCH : root;
+	auto_fd target = path[0] == '/' ? open_beneath(root, path, RESOLVE_IN_ROOT)
+					: open_relative(call, root, path);
+	if (target ==
+	    -ELOOP) /* a magic link: what is behind it is named by its real path or not at all */
+		return -EACCES;
+	if (target < 0)
+		return target;
+	if (!granted(target))
+		return -EACCES;
+	if (fstat(target, &found) < 0 || !writable_for(call, &found))
+		return -EACCES;
+	if (!S_ISSOCK(found.st_mode))
+		return -ECONNREFUSED;
+	/* All of this was asked of a number; was it still the caller's? */
+	return notify_valid(call) ? fd_take(&target) : -ESRCH;
+}
