@@ -76,8 +76,7 @@ static bool missing_path(const struct plan_rule *rule, int error, struct error *
 	return false;
 }
 
-static bool add_ports(const struct plan *plan, uint64_t handled_net, int ruleset,
-		      struct error *err)
+static bool add_ports(const struct plan *plan, uint64_t handled_net, int ruleset, struct error *err)
 {
 	for (size_t i = 0; i < plan->port_count; i++) {
 		const struct ll_net_port rule = {

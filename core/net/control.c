@@ -134,7 +134,7 @@ static int translate_rights(int task, struct message *m, const struct cmsghdr *h
 {
 	size_t count = (header->cmsg_len - HEADER) / sizeof(int);
 	char *out = (char *)m->control_out + m->control_out_len;
-	struct cmsghdr written = {.cmsg_len = HEADER + count * sizeof(int),
+	struct cmsghdr written = {.cmsg_len = (socklen_t)(HEADER + count * sizeof(int)),
 				  .cmsg_level = SOL_SOCKET,
 				  .cmsg_type = TYPE_RIGHTS};
 

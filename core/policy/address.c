@@ -206,13 +206,13 @@ static enum endpoint_group listed_group(struct address address)
 bool address_embedded(struct address address, struct address *ipv4)
 {
 	uint64_t value;
+	bool nat64 = address.high == 0x0064ff9b00000000 && address.low <= UINT32_MAX;
+	bool compatible = address.high == 0 && address.low > 1 && address.low <= UINT32_MAX;
 
-	if (address.high == 0x0064ff9b00000000 && address.low <= UINT32_MAX)
-		value = address.low; /* NAT64 */
+	if (nat64 || compatible)
+		value = address.low;
 	else if (address.high >> 48 == 0x2002)
 		value = address.high >> 16 & UINT32_MAX; /* 6to4 */
-	else if (address.high == 0 && address.low > 1 && address.low <= UINT32_MAX)
-		value = address.low; /* IPv4-compatible */
 	else
 		return false;
 	*ipv4 = (struct address){0, ADDRESS_MAPPED | value};

@@ -118,7 +118,7 @@ static inline bool address_equal(struct address a, struct address b)
  * allows nor ordered rules (an empty list of allows is one that allows nothing). Arriving: default_ingress or default as given;
  * else allowed. */
 bool endpoint_default(const struct policy *policy, enum endpoint_direction direction);
-/* May every port be bound that deny_bind does not name? With denials and no allow_bind. */
+/* May every port be bound that deny_bind does not name (of the protocols that it names)? With denials and no allow_bind. */
 bool endpoint_binds_open(const struct policy *policy);
 /* Is everything that `rule` says said by `by` as well? Both allow; false when in doubt. */
 bool endpoint_covers(const struct endpoint_rule *by, const struct endpoint_rule *rule);

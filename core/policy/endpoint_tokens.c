@@ -145,27 +145,30 @@ static bool parse_target(const char *text, struct arena *arena, struct endpoint_
 	       (strchr(text, '.') || single_label(out->name, c));
 }
 
-/* "[IPV6]" or "[IPV6/PREFIX]"; *rest is what follows. */
-static bool parse_bracketed(const char *text, struct endpoint_rule *out, const char **rest,
-			    struct complaint *c)
+/* "[IPV6]" or "[IPV6/PREFIX]". What follows the bracket, or NULL after complaining. */
+static const char *parse_bracketed(const char *text, struct endpoint_rule *out, struct complaint *c)
 {
 	const char *close = strchr(text, ']');
 
-	if (!close)
-		return complain(c, "the bracket is not closed");
+	if (!close) {
+		complain(c, "the bracket is not closed");
+		return NULL;
+	}
 	const char *inside = arena_strndup(c->arena, text + 1, (size_t)(close - text) - 1);
 	switch (strchr(inside, ':') ? endpoint_network(inside, out, c) : FOUND_NOT) {
 	case FOUND_NOT:
-		return complain(c, "brackets are for IPv6 addresses; \"%s\" is none", inside);
+		complain(c, "brackets are for IPv6 addresses; \"%s\" is none", inside);
+		return NULL;
 	case FOUND_BAD:
-		return false;
+		return NULL;
 	case FOUND:
 		break;
 	}
-	*rest = close + 1;
-	if (**rest && **rest != ':')
-		return complain(c, "\"%s\" after the bracket: only :PROTOCOL may follow", *rest);
-	return true;
+	if (close[1] && close[1] != ':') {
+		complain(c, "\"%s\" after the bracket: only :PROTOCOL may follow", close + 1);
+		return NULL;
+	}
+	return close + 1;
 }
 
 /* Nobody means the target "2001": the brackets are missing. */
@@ -261,17 +264,15 @@ static bool parse_token(const char *token, struct arena *arena, struct endpoint_
 		return false;
 	at++;
 	if (*at == '[') {
-		if (!parse_bracketed(at, out, &rest, c))
-			return false;
+		rest = parse_bracketed(at, out, c);
 	} else {
 		size_t n = strcspn(at, ":");
 
-		if (is_bare_ipv6(at, c) ||
-		    !parse_target(arena_strndup(c->arena, at, n), arena, out, c))
-			return false;
-		rest = at + n;
+		if (!is_bare_ipv6(at, c) &&
+		    parse_target(arena_strndup(c->arena, at, n), arena, out, c))
+			rest = at + n;
 	}
-	return parse_tail(rest, arena, out, c);
+	return rest && parse_tail(rest, arena, out, c);
 }
 
 bool endpoint_parse_tokens(const char *text, struct arena *arena, struct endpoint_rule **out,

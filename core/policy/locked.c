@@ -374,6 +374,17 @@ static void compare_ordered(struct comparison *c)
 	}
 }
 
+/* Denials of one protocol leave the other as it is. */
+static bool opens_binds(const struct policy *policy, uint32_t udp)
+{
+	const struct value *deny = &policy->values[OPT_net_deny_bind];
+
+	for (size_t i = 0; i < deny->count; i++)
+		if ((deny->items[i].flags & ITEM_UDP) == udp)
+			return endpoint_binds_open(policy);
+	return false;
+}
+
 /* Where denials alone open the rest, the first denial and the last allow to go are what widens. */
 static void compare_defaults(struct comparison *c)
 {
@@ -387,7 +398,8 @@ static void compare_defaults(struct comparison *c)
 		    !endpoint_default(c->locked, ways[i].direction))
 			widens(c, ways[i].id, last_origin(c, ways[i].id), NULL,
 			       "allowing what no rule names");
-	if (endpoint_binds_open(c->result) && !endpoint_binds_open(c->locked))
+	if ((opens_binds(c->result, 0) && !opens_binds(c->locked, 0)) ||
+	    (opens_binds(c->result, ITEM_UDP) && !opens_binds(c->locked, ITEM_UDP)))
 		widens(c, OPT_net_deny_bind, last_origin(c, OPT_net_deny_bind), NULL,
 		       "allowing every port but the denied ones");
 }

@@ -255,6 +255,9 @@ void netlink_serve(void);
 const char *net_hosts(void);
 /* Writes what the sandbox may know of /proc/net/`name` to `fd`. 0, -ENOENT: no such file, or what went wrong. For any thread. */
 int proc_net_write(const struct call *call, const char *name, int fd);
+/* net/ports.c: member "ports" of the status record, inside -> outside, when some differ. */
+struct json;
+void ports_report(struct json *j);
 /* Before harden_self(), and after the guard has inherited our limits / after it, with the guest known. */
 void processes_prepare(const struct session *s);
 bool processes_open(struct session *s, struct error *err);

@@ -119,7 +119,10 @@ static void op_sendto(int fd)
 static void op_sendmsg(int fd)
 {
 	struct iovec iov = {payload, sizeof payload};
-	struct msghdr message = {.msg_name = &server, .msg_namelen = sizeof server, .msg_iov = &iov, .msg_iovlen = 1};
+	struct msghdr message = {.msg_name = &server,
+				 .msg_namelen = sizeof server,
+				 .msg_iov = &iov,
+				 .msg_iovlen = 1};
 
 	if (sendmsg(fd, &message, 0) < 0)
 		die("sendmsg");
@@ -160,7 +163,8 @@ static void *flood(void *number)
 		int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 		uint64_t begin = now_ns();
 
-		if (fd < 0 || (connect(fd, (struct sockaddr *)&server, sizeof server) < 0 && errno != EINPROGRESS))
+		if (fd < 0 || (connect(fd, (struct sockaddr *)&server, sizeof server) < 0 &&
+			       errno != EINPROGRESS))
 			die("connect");
 		if (now_ns() - begin > *worst)
 			*worst = now_ns() - begin;
@@ -175,7 +179,8 @@ static void *flood(void *number)
 
 			if (fds[i].fd < 0 || !fds[i].revents)
 				continue;
-			if (getsockopt(fds[i].fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || (errno = error))
+			if (getsockopt(fds[i].fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ||
+			    (errno = error))
 				die("connection");
 			fds[i].fd = -1; /* stays open */
 			open++;
@@ -217,8 +222,9 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
 		if (!strcmp(argv[1], operations[i].name)) {
-			loop(operations[i].run, operations[i].datagram ? socket(AF_INET, SOCK_DGRAM, 0) : -1, atoi(argv[3]),
-			     atoi(argv[4]));
+			loop(operations[i].run,
+			     operations[i].datagram ? socket(AF_INET, SOCK_DGRAM, 0) : -1,
+			     atoi(argv[3]), atoi(argv[4]));
 			return 0;
 		}
 	fprintf(stderr, "network: there is no operation %s\n", argv[1]);

@@ -175,6 +175,11 @@ static void round_trip(void **state UNUSED)
 		{OPT_rlimits, "stack=8M:unlimited", "stack=8388608:unlimited"},
 		{OPT_net_allow_bind, "1-2", "1-2"},
 		{OPT_net_allow_bind, "*", "*"},
+		{OPT_net_allow_bind, "udp://5000-5010", "udp://5000-5010"},
+		{OPT_net_deny, "metadata", "metadata"},
+		{OPT_net_rules, "deny@metadata, allow@any:tcp", "deny@metadata, allow@any:tcp"},
+		{OPT_publish, "[::1]:8080:80/udp", "[::1]:8080:80/udp"},
+		{OPT_deny_errno, "EPERM", "EPERM"},
 		{OPT_user, " 1 : 2 ", "1:2"},
 	};
 
@@ -402,6 +407,8 @@ static void locking(void **state UNUSED)
 		{{{OPT_net_deny, "10.0.0.0/8"}}, {{OPT_net_deny, "private"}}, OPT_COUNT, true},
 		{{{OPT_net_deny, "10.0.0.0/8"}}, {{0}}, OPT_net_deny, false},
 		{{{OPT_net_deny_bind, "22"}}, {{OPT_net_deny_bind, "23"}}, OPT_COUNT, true},
+		{{{OPT_net_deny_bind, "22"}}, {{OPT_net_deny_bind, "udp://53"}}, OPT_COUNT, false},
+		{{{OPT_net_allow_bind, "1-99"}}, {{OPT_net_deny_bind, "22"}}, OPT_COUNT, true},
 		{{{0}}, {{OPT_net_default, "allow"}}, OPT_COUNT, false},
 		{{{0}}, {{OPT_net_default, "deny"}}, OPT_COUNT, true},
 		{{{OPT_net_default, "deny"}}, {{0}}, OPT_net_default, false},
