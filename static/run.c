@@ -108,9 +108,8 @@ static int explain(const struct cli *cli, const struct plan *plan)
 	return cli_print(&out);
 }
 
-/* What the rules need to know of the world: addresses of host names, and of this machine. */
-static bool network_facts(const struct policy *policy, struct arena *arena,
-			  struct plan_request *request, struct error *err)
+bool network_facts(const struct policy *policy, struct arena *arena, struct plan_request *request,
+		   struct error *err)
 {
 	struct endpoint_name *names;
 	struct address *own = NULL;

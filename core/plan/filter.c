@@ -260,15 +260,17 @@ static struct label write_run(struct compiler *c, struct run run, struct accumul
 {
 	struct label at = no;
 
+	/* What stands behind a row without further terms is never reached. */
+	for (size_t i = run.first; i < run.end; i++)
+		if (term_count(row_at(run.block, i)) == run.depth) {
+			at = to_verdict(row_verdict(row_at(run.block, i), c->features));
+			run.end = i;
+		}
 	for (size_t end = run.end, first; end > run.first; end = first) {
 		const struct syscall_row *row = row_at(run.block, end - 1);
 		const struct term *term = &row->terms[run.depth];
 
 		first = end - 1;
-		if (term_count(row) == run.depth) { /* what stands behind it is never reached */
-			at = to_verdict(row_verdict(row, c->features));
-			continue;
-		}
 		while (first > run.first &&
 		       same_term(&row_at(run.block, first - 1)->terms[run.depth], term))
 			first--;
@@ -349,9 +351,27 @@ static bool same_block(const struct compiler *c, const struct block *a, const st
 	return true;
 }
 
-/* The answer of one number from its active rows; calls with equal rows share a block. */
-static bool answer(struct compiler *c, const struct block *rows, struct range *out)
+/* Rows at the end that say what is said anyway when they do not match. */
+static void drop_idle(const struct compiler *c, struct block *rows)
 {
+	uint32_t rest = SECCOMP_RET_ALLOW;
+	size_t n = rows->count;
+	bool whole = n && !term_count(row_at(rows, n - 1));
+	uint16_t last = whole ? rows->rows[n - 1] : 0;
+
+	if (whole)
+		rest = row_verdict(&syscall_rows[rows->rows[--n]], c->features);
+	while (n && row_verdict(row_at(rows, n - 1), c->features) == rest)
+		n--;
+	if (whole)
+		rows->rows[n++] = last;
+	rows->count = (uint8_t)n;
+}
+
+/* The answer of one number from its active rows; calls with equal rows share a block. */
+static bool answer(struct compiler *c, struct block *rows, struct range *out)
+{
+	drop_idle(c, rows);
 	out->block = -1;
 	out->verdict = SECCOMP_RET_ALLOW;
 	if (rows->count && !term_count(&syscall_rows[rows->rows[0]])) {

@@ -129,6 +129,13 @@ static void choose_icmp(struct networking *n)
 		n->b->plan->features |= WHEN_NO_ICMP;
 }
 
+static enum option_id option_of(const struct networking *n, size_t rule)
+{
+	return rule < n->denials		? OPT_net_deny
+	       : rule < n->denials + n->ordered ? OPT_net_rules
+						: OPT_net_allow;
+}
+
 /* Each rule that the kernel alone cannot enforce. */
 static bool refuse_rules(struct networking *n)
 {
@@ -144,7 +151,7 @@ static bool refuse_rules(struct networking *n)
 		if (!udp && !icmp && !(tcp && rule->target != TARGET_ANY))
 			continue;
 		ok = network_needs(
-			n, OPT_net_allow, net->rules[i].origin,
+			n, option_of(n, i), net->rules[i].origin,
 			error_quote(n->b->err, net->rules[i].text),
 			"the kernel alone enforces tcp://*:PORTS, for any host; `sandlock run` "
 			"without --no-supervisor enforces all rules");

@@ -43,6 +43,7 @@ struct networking {
 	bool mapped;  /* ports have other numbers outside: port_remap, publish */
 	struct endpoint_rule *rules;
 	size_t rule_count, rule_cap, said_cap;
+	size_t denials, ordered; /* of them; the rest are allows */
 	struct reach tcp, udp, icmp;
 	struct binding bind_tcp, bind_udp;
 };

@@ -136,6 +136,10 @@ static bool deny_names(struct building *b, struct denied *d)
 
 /* ---- who stays ---- */
 
+#define NETWORK_TRAPS                                                                              \
+	(WHEN_TRAP_CONNECT | WHEN_TRAP_SENDTO | WHEN_TRAP_SENDMSG | WHEN_TRAP_BIND |               \
+	 WHEN_TRAP_NAMES | WHEN_INGRESS | WHEN_VIRTUAL_FILES)
+
 /* What only a supervisor can answer; NULL when nothing is. */
 static const char *needs_listener(const struct plan *plan)
 {
@@ -143,8 +147,7 @@ static const char *needs_listener(const struct plan *plan)
 		return "the process limit";
 	if (plan->features & WHEN_HOSTNAME)
 		return "a host name without a private view";
-	if (plan->features & (WHEN_TRAP_CONNECT | WHEN_TRAP_BIND | WHEN_TRAP_NAMES | WHEN_INGRESS |
-			      WHEN_VIRTUAL_FILES))
+	if (plan->features & NETWORK_TRAPS)
 		return "a network rule";
 	if (plan->features & WHEN_NO_SIGNAL_SCOPE)
 		return "keeping signals inside on a kernel without signal scopes";
@@ -174,8 +177,9 @@ static bool choose_mode(struct building *b)
 	plan_network_answers(b);
 	if (!need || plan->listener)
 		return true;
-	/* Signals: said to be acceptable by allow_degraded; network.c has said its own; the others were asked for. */
-	if (!(plan->features & (WHEN_PROCESS_LIMIT | WHEN_HOSTNAME)))
+	/* Signals: said to be acceptable by allow_degraded; the others were asked for. network.c has named the rules already. */
+	if (!(plan->features & (WHEN_PROCESS_LIMIT | WHEN_HOSTNAME)) &&
+	    (!(plan->features & NETWORK_TRAPS) || b->err->errors))
 		return true;
 	return error_add(b->err, NO_ORIGIN, NULL,
 			 "%s needs a supervisor that answers system calls%s", need,

@@ -130,7 +130,9 @@ bool network_rules(struct networking *n)
 	bool ok = add_list(n, OPT_net_deny, true);
 	size_t bad = 0;
 
+	n->denials = n->rule_count;
 	ok &= add_ordered(n);
+	n->ordered = n->rule_count - n->denials;
 	ok &= add_list(n, OPT_net_allow, false);
 	if (!ok)
 		return false;

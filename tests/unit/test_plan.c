@@ -15,25 +15,6 @@
 
 #include <cmocka.h>
 
-#define WITH(p, abi, ...)                                                                          \
-	for (struct planning p = planning_with(abi, (const struct pair[]){__VA_ARGS__, {0}}),      \
-			     *once = &p;                                                           \
-	     once; planning_free(&p), once = NULL)
-
-struct pair {
-	const char *text;
-	enum option_id id;
-};
-
-static struct planning planning_with(int abi, const struct pair *pairs)
-{
-	struct planning p = planning_new(abi);
-
-	for (; pairs->text; pairs++)
-		planning_add(&p, pairs->id, pairs->text);
-	return p;
-}
-
 static uint32_t ask(const struct planning *p, int nr, uint64_t a, uint64_t b, uint64_t c)
 {
 	const struct seccomp_data data = {.nr = nr, .arch = AUDIT_ARCH_NATIVE, .args = {a, b, c}};
