@@ -328,9 +328,11 @@ static void waiting(void)
 	fd = socket(AF_INET, SOCK_STREAM, 0);
 	alarm_after(100, SA_RESTART);
 	if (!helper()) {
-		usleep(300000);
-		for (int i = 0; i < 6; i++)
+		fcntl(server, F_SETFL, O_NONBLOCK);
+		for (int i = 0; i < 20; i++) {
+			usleep(150000);
 			accept(server, NULL, NULL);
+		}
 		_exit(0);
 	}
 	CHECK(connect(fd, (void *)&deaf, sizeof deaf) == 0);
