@@ -12,12 +12,17 @@
 #include <string.h>
 
 /* The kernel's values: not all are in every C library. */
+struct control_header { /* struct cmsghdr as the kernel has it: C libraries differ about the length */
+	uint64_t len;
+	int32_t level, type;
+};
+
 enum {
 	LEVEL_SOCKET = 1,
 	LEVEL_IP = 0,
 	LEVEL_UDP = 17,
 	LEVEL_IPV6 = 41,
-	HEADER = sizeof(struct cmsghdr),
+	HEADER = sizeof(struct control_header),
 	TYPE_RIGHTS = 1,
 	TYPE_CREDENTIALS = 2,
 	STATUS_ROOM = 4096,
@@ -51,32 +56,31 @@ static size_t aligned(size_t len)
 
 /* The element at *at, which is moved behind it. 1, 0 at the end, or -EINVAL. Header and length are copied: alignment is not ours to
  * assume. */
-static int next_element(const void *control, size_t len, size_t *at, struct cmsghdr *header,
+static int next_element(const void *control, size_t len, size_t *at, struct control_header *header,
 			const char **data)
 {
 	if (*at > len || len - *at < HEADER)
 		return 0;
 	memcpy(header, (const char *)control + *at, HEADER);
-	size_t size = header->cmsg_len;
+	uint64_t size = header->len;
 	if (size < HEADER || size > len - *at)
 		return -EINVAL;
 	*data = (const char *)control + *at + HEADER;
-	*at += MIN(aligned(size), len - *at);
+	*at += MIN(aligned((size_t)size), len - *at);
 	return 1;
 }
 
-static bool inet_may(const struct cmsghdr *header)
+static bool inet_may(const struct control_header *header)
 {
 	for (size_t i = 0; i < ARRAY_LEN(inet_allowed); i++)
-		if (header->cmsg_level == inet_allowed[i].level &&
-		    header->cmsg_type == inet_allowed[i].type)
+		if (header->level == inet_allowed[i].level && header->type == inet_allowed[i].type)
 			return true;
 	return false;
 }
 
 int control_check_inet(const void *control, size_t len)
 {
-	struct cmsghdr header;
+	struct control_header header;
 	const char *data;
 	size_t at = 0;
 	int r;
@@ -115,13 +119,13 @@ bool control_own_ids(const char *status, const struct ucred *ids)
 	       among(status, "Gid", (long)ids->gid);
 }
 
-static int check_credentials(const struct call *call, const struct cmsghdr *header,
+static int check_credentials(const struct call *call, const struct control_header *header,
 			     const char *data)
 {
 	char status[STATUS_ROOM];
 	struct ucred ids;
 
-	if (header->cmsg_len != HEADER + sizeof ids)
+	if (header->len != HEADER + sizeof ids)
 		return -EINVAL;
 	memcpy(&ids, data, sizeof ids);
 	task_status(call, status, sizeof status);
@@ -129,14 +133,19 @@ static int check_credentials(const struct call *call, const struct cmsghdr *head
 }
 
 /* Takes the descriptors and writes an element with the duplicates' numbers. */
-static int translate_rights(int task, struct message *m, const struct cmsghdr *header,
+static int translate_rights(int task, struct message *m, const struct control_header *header,
 			    const char *data)
 {
-	size_t count = (header->cmsg_len - HEADER) / sizeof(int);
+	size_t count = (header->len - HEADER) / sizeof(int);
 	char *out = (char *)m->control_out + m->control_out_len;
+<<<<<<< HEAD
 	struct cmsghdr written = {.cmsg_len = (socklen_t)(HEADER + count * sizeof(int)),
 				  .cmsg_level = SOL_SOCKET,
 				  .cmsg_type = TYPE_RIGHTS};
+=======
+	struct control_header written = {
+		.len = HEADER + count * sizeof(int), .level = SOL_SOCKET, .type = TYPE_RIGHTS};
+>>>>>>> net-c
 
 	if (!count)
 		return 0;
@@ -154,14 +163,14 @@ static int translate_rights(int task, struct message *m, const struct cmsghdr *h
 		memcpy(out + HEADER + i * sizeof fd, &fd, sizeof fd);
 	}
 	/* No larger than what it was made of, so it fits. */
-	m->control_out_len += aligned(written.cmsg_len);
+	m->control_out_len += aligned(written.len);
 	return 0;
 }
 
 int control_translate(const struct call *call, struct message *m)
 {
 	auto_fd task = -1;
-	struct cmsghdr header;
+	struct control_header header;
 	const char *data;
 	size_t at = 0;
 	int r;
@@ -169,16 +178,15 @@ int control_translate(const struct call *call, struct message *m)
 	m->control_out_len = 0;
 	memset(m->control_out, 0, aligned(m->control_len));
 	while ((r = next_element(m->control, m->control_len, &at, &header, &data)) > 0) {
-		if (header.cmsg_level != SOL_SOCKET)
+		if (header.level != SOL_SOCKET)
 			continue; /* the kernel overlooks it too */
-		if (header.cmsg_type == TYPE_RIGHTS) {
+		if (header.type == TYPE_RIGHTS) {
 			if (task < 0)
 				task = task_open(call);
 			r = task < 0 ? task : translate_rights(task, m, &header, data);
 		} else {
-			r = header.cmsg_type == TYPE_CREDENTIALS
-				    ? check_credentials(call, &header, data)
-				    : -EPERM;
+			r = header.type == TYPE_CREDENTIALS ? check_credentials(call, &header, data)
+							    : -EPERM;
 		}
 		if (r < 0)
 			return r;

@@ -141,18 +141,17 @@ static int64_t send_copy(const struct net_socket *socket, struct message *m, siz
 {
 	bool translated = socket->domain == AF_UNIX;
 	struct iovec payload = {.iov_base = m->payload, .iov_len = len};
-	struct msghdr header = {
-		.msg_name = m->named ? &m->name : NULL,
-		.msg_namelen = m->named ? m->name_len : 0,
-		.msg_iov = &payload,
-		.msg_iovlen = 1,
-		.msg_control = translated ? m->control_out : m->control,
-		.msg_controllen =
-			translated ? (socklen_t)m->control_out_len : (socklen_t)m->control_len,
+	/* The kernel's layout and its call: a C library may copy control data, and has less room for it. */
+	const struct message_header header = {
+		.name = m->named ? (uintptr_t)&m->name : 0,
+		.name_len = m->named ? (int32_t)m->name_len : 0,
+		.vectors = (uintptr_t)&payload,
+		.vector_count = 1,
+		.control = (uintptr_t)(translated ? m->control_out : m->control),
+		.control_len = translated ? m->control_out_len : m->control_len,
 	};
-	ssize_t n = sendmsg(socket->fd, &header, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	return n < 0 ? -errno : n;
+	return SYS(sendmsg, socket->fd, &header, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static int64_t send_whole(const struct call *call, const struct net_socket *socket,
