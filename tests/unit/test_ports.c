@@ -301,6 +301,39 @@ static void test_liveness(void **state UNUSED)
 	assert_true(binding_gone(&ours));
 }
 
+static void test_many_connections(void **state UNUSED)
+{
+	static bool in[2000];
+	uint64_t x = 88172645463325252u;
+	unsigned count = 0;
+
+	/* The first test: nobody asks the kernel yet, so what is not forgotten stays. */
+	net.policy.max_connections = 40;
+	for (unsigned i = 0; i < 20000; i++) {
+		x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+		unsigned n = (unsigned)(x % ARRAY_LEN(in));
+
+		if (in[n] || count == 40) {
+			assert_int_equal(connections_admit(1000000 + n), in[n]);
+			connections_forget(1000000 + n);
+			count -= in[n];
+			in[n] = false;
+			/* Often enough the list is not full. */
+			for (unsigned m = 0; m < ARRAY_LEN(in) && i % 64 == 0; m += 3) {
+				connections_forget(1000000 + m);
+				count -= in[m];
+				in[m] = false;
+			}
+		} else {
+			assert_true(connections_admit(1000000 + n));
+			in[n] = true;
+			count++;
+		}
+	}
+	for (unsigned n = 0; n < ARRAY_LEN(in); n++)
+		connections_forget(1000000 + n);
+}
+
 /* ---- binds, with strangers that hold ports ---- */
 
 enum { REUSE_PORT = 1, REUSE_ADDRESS = 2, V6_ONLY = 4, LISTEN = 8 };
@@ -580,6 +613,7 @@ static void test_limit(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_many_connections, empty),
 		cmocka_unit_test_setup(test_numbers, empty),
 		cmocka_unit_test_setup(test_chosen_number, empty),
 		cmocka_unit_test_setup(test_last_owner, empty),
