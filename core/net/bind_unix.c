@@ -149,15 +149,14 @@ static int bind_in(int fd, int directory, mode_t mask, const union net_address *
 	if (!own && unshare(CLONE_FS) < 0)
 		return -EACCES;
 	own = true;
-	if (directory >= 0 && fchdir(directory) < 0)
+	auto_fd home = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (home < 0 || (directory >= 0 && fchdir(directory) < 0))
 		return -errno;
 	mode_t before = umask(mask);
 	if (bind(fd, &address->any, len) < 0)
 		r = -errno;
 	umask(before);
-	if (directory >= 0 && chdir("/") < 0)
-		r = r ? r : -EACCES;
-	return r;
+	return directory >= 0 && fchdir(home) < 0 ? -EIO : r;
 }
 
 /* A path that means the same here is bound as it was written, so that its name is the same to everybody who asks. One of
