@@ -328,14 +328,13 @@ static int bind_chosen(struct binder *b)
 	return bind_record_chosen(b->socket) ? 0 : -ENOBUFS;
 }
 
-static int bind_inet(const struct net_socket *socket, struct binder *b)
+static int bind_judged(struct binder *b)
 {
+	const struct net_socket *socket = b->socket;
 	const struct net_publish *publish;
-	int r = bind_endpoint(socket, &b->address, b->len, &b->asked);
-
-	if (r < 0)
-		return r;
 	uint8_t protocol = b->asked.protocol;
+	int r;
+
 	if (protocol &
 	    (ENDPOINT_ICMP | ENDPOINT_ICMPV6)) /* its "port" is a mark on echo requests */
 		return bind(socket->fd, &b->address.any, b->len) < 0 ? -errno : 0;
@@ -358,13 +357,24 @@ static int bind_inet(const struct net_socket *socket, struct binder *b)
 	return r < 0 ? r : bind_port(b);
 }
 
+int bind_inet(const struct net_socket *socket, const union net_address *address, socklen_t len,
+	      bool multicast)
+{
+	struct binder b = {
+		.socket = socket,
+		.address = *address,
+		.len = len,
+		.multicast = multicast,
+	};
+	int r = bind_endpoint(socket, &b.address, len, &b.asked);
+
+	return r < 0 ? r : bind_judged(&b);
+}
+
 struct reply handle_bind(const struct call *call)
 {
 	struct net_socket socket;
-	struct binder b = {
-		.socket = &socket,
-		.multicast = !(call->session->record.features & WHEN_NO_MULTICAST),
-	};
+	union net_address address;
 	int r = net_socket_of(call, (int)(uint32_t)call->args[0], &socket);
 
 	if (r < 0)
@@ -375,12 +385,12 @@ struct reply handle_bind(const struct call *call)
 						       : reply_later(bind_unix);
 	if (socket.domain != AF_INET && socket.domain != AF_INET6)
 		return reply_fail(EAFNOSUPPORT);
-	r = net_read_address(call, call->args[1], call->args[2], &b.address);
+	r = net_read_address(call, call->args[1], call->args[2], &address);
 	if (r < 0)
 		return reply_fail(-r);
-	b.len = (socklen_t)(uint32_t)call->args[2];
 	if (!notify_valid(call))
 		return reply_fail(ESRCH);
-	r = bind_inet(&socket, &b);
+	r = bind_inet(&socket, &address, (socklen_t)(uint32_t)call->args[2],
+		      !(call->session->record.features & WHEN_NO_MULTICAST));
 	return r < 0 ? reply_fail(-r) : reply_value(0);
 }

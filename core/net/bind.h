@@ -14,6 +14,9 @@ const struct net_publish *bind_published(uint8_t protocol, uint16_t port);
 /* Where a bind of the published port really goes; false: an address of that family cannot stand for it. */
 bool bind_publish_address(const struct net_publish *publish, const struct net_socket *socket,
 			  struct address asked, struct address *out);
+/* The whole bind of an inet socket; `multicast`: groups may be joined. 0 or -errno. Loop thread only. */
+int bind_inet(const struct net_socket *socket, const union net_address *address, socklen_t len,
+	      bool multicast);
 /* After the kernel has chosen a port: how it is known inside. */
 bool bind_record_chosen(const struct net_socket *socket);
 /* Has the socket of this binding certainly ended? */

@@ -100,33 +100,40 @@ static const char *last_name(const char *path)
 	return end;
 }
 
+static int open_within(int directory, const char *path, uint64_t resolve)
+{
+	const struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.resolve = resolve | RESOLVE_NO_MAGICLINKS,
+	};
+	long fd;
+
+	do
+		fd = SYS(openat2, directory, path, &how, sizeof how);
+	while (fd == -EAGAIN || fd == -EINTR); /* a rename elsewhere made ".." uncertain */
+	return (int)fd;
+}
+
 /* The directory that will hold the socket, as the caller sees it: no link leads out of its root. */
 static int open_parent(int root, int cwd, const char *path, const char *name)
 {
-	char full[PATH_MAX + PATH_ROOM + 2], link[32];
-	ssize_t n = 0;
+	char parent[PATH_ROOM + 1], full[PATH_MAX + sizeof parent + 1], link[32];
 
-	if (*path != '/') {
-		snprintf(link, sizeof link, "/proc/self/fd/%d", cwd);
-		n = readlink(link, full, PATH_MAX);
-		if (n < 0)
-			return -errno;
-		if (n == PATH_MAX || full[0] != '/')
-			return -ENAMETOOLONG;
-		full[n++] = '/';
-	}
-	memcpy(full + n, path, (size_t)(name - path));
-	full[n + (name - path)] = '\0';
-
-	const struct open_how how = {
-		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
-	long fd;
-	do
-		fd = SYS(openat2, root, full, &how, sizeof how);
-	while (fd == -EAGAIN || fd == -EINTR);
-	return (int)fd;
+	snprintf(parent, sizeof parent, "%.*s", (int)(name - path), path);
+	if (*parent == '/')
+		return open_within(root, parent, RESOLVE_IN_ROOT);
+	int fd = open_within(cwd, *parent ? parent : ".", RESOLVE_BENEATH);
+	if (fd != -EXDEV)
+		return fd;
+	/* By "..", or by an absolute link: from the root, then. */
+	snprintf(link, sizeof link, "/proc/self/fd/%d", cwd);
+	ssize_t n = readlink(link, full, PATH_MAX);
+	if (n < 0)
+		return -errno;
+	if (n == PATH_MAX || full[0] != '/')
+		return -ENAMETOOLONG;
+	snprintf(full + n, sizeof full - (size_t)n, "/%s", parent);
+	return open_within(root, full, RESOLVE_IN_ROOT);
 }
 
 /* ---- doing it ---- */
@@ -142,15 +149,14 @@ static int bind_in(int fd, int directory, mode_t mask, const union net_address *
 	if (!own && unshare(CLONE_FS) < 0)
 		return -EACCES;
 	own = true;
-	if (directory >= 0 && fchdir(directory) < 0)
+	auto_fd home = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (home < 0 || (directory >= 0 && fchdir(directory) < 0))
 		return -errno;
 	mode_t before = umask(mask);
 	if (bind(fd, &address->any, len) < 0)
 		r = -errno;
 	umask(before);
-	if (directory >= 0 && chdir("/") < 0)
-		r = r ? r : -EACCES;
-	return r;
+	return directory >= 0 && fchdir(home) < 0 ? -EIO : r;
 }
 
 /* A path that means the same here is bound as it was written, so that its name is the same to everybody who asks. One of

@@ -20,6 +20,7 @@ static const uint32_t open_states = 1u << TCP_ESTABLISHED | 1u << TCP_SYN_SENT |
 static struct {
 	pthread_mutex_t lock;
 	uint32_t count;		  /* cookies in `table` */
+	size_t size;		  /* places of the table in use: only so much of it is touched */
 	uint64_t table[2 * ROOM]; /* open addressing, 0 = free; cookies begin at 1 */
 	uint64_t open[ROOM];	  /* what a dump has found of them */
 	uint32_t open_count;
@@ -27,7 +28,7 @@ static struct {
 
 static size_t slot_of(uint64_t cookie)
 {
-	return (size_t)(cookie * 0x9e3779b97f4a7c15u >> 40) % ARRAY_LEN(connections.table);
+	return (size_t)(cookie * 0x9e3779b97f4a7c15u >> 40) % connections.size;
 }
 
 /* Where the cookie is, or the free place where it would go. The table is never more than half full. */
@@ -36,7 +37,7 @@ static uint64_t *find(uint64_t cookie)
 	size_t slot = slot_of(cookie);
 
 	while (connections.table[slot] && connections.table[slot] != cookie)
-		slot = (slot + 1) % ARRAY_LEN(connections.table);
+		slot = (slot + 1) % connections.size;
 	return &connections.table[slot];
 }
 
@@ -53,7 +54,7 @@ static void insert(uint64_t cookie)
 /* Closes the gap: whoever was pushed on by the removed one moves back. */
 static void remove_at(uint64_t *place)
 {
-	size_t hole = (size_t)(place - connections.table), size = ARRAY_LEN(connections.table);
+	size_t hole = (size_t)(place - connections.table), size = connections.size;
 
 	connections.count--;
 	for (size_t at = (hole + 1) % size; connections.table[at]; at = (at + 1) % size) {
@@ -79,7 +80,7 @@ static void drop_closed(void)
 	connections.open_count = 0;
 	if (diag_dump(ENDPOINT_TCP, open_states, found_open, NULL) < 0)
 		return;
-	memset(connections.table, 0, sizeof connections.table);
+	memset(connections.table, 0, connections.size * sizeof *connections.table);
 	connections.count = 0;
 	for (uint32_t i = 0; i < connections.open_count; i++)
 		insert(connections.open[i]);
@@ -107,6 +108,8 @@ bool connections_admit(uint64_t cookie)
 	if (!cookie)
 		return false;
 	pthread_mutex_lock(&connections.lock);
+	if (!connections.size)
+		connections.size = 2 * (size_t)limit;
 	/* The same socket may connect again: it holds one place. */
 	if (!*find(cookie) && connections.count >= limit)
 		drop_closed();
@@ -122,8 +125,8 @@ void connections_forget(uint64_t cookie)
 	if (!net.policy.max_connections || !cookie)
 		return;
 	pthread_mutex_lock(&connections.lock);
-	uint64_t *place = find(cookie);
-	if (*place)
+	uint64_t *place = connections.size ? find(cookie) : NULL;
+	if (place && *place)
 		remove_at(place);
 	pthread_mutex_unlock(&connections.lock);
 }

@@ -162,24 +162,40 @@ static void find_edges(const struct endpoint_table *table, uint8_t protocol, uin
 	qsort(edges.at, edges.count, sizeof *edges.at, compare);
 }
 
-/* Asks about each piece from `first` to `last` and joins neighbours of one verdict. Returns where the pieces lie in `edges`. */
-static size_t find_pieces(const struct endpoint_table *table, uint8_t protocol, uint16_t port,
-			  struct address first, struct address last, size_t *begin)
+static bool peer_allowed(const struct endpoint_table *table, uint8_t protocol, uint16_t port,
+			 struct address peer)
 {
-	size_t out = *begin;
+	const struct endpoint from = {
+		.address = peer,
+		.port = port,
+		.protocol = protocol,
+		.direction = ENDPOINT_INGRESS,
+	};
 
-	for (size_t i = *begin; i < edges.count; i++) {
+	return endpoint_decide(table, from).allow;
+}
+
+static bool is_mapped(struct address a)
+{
+	return !a.high && a.low >> 32 == 0xffff;
+}
+
+/* Asks about each piece of the family and joins neighbours of one verdict. They take the place of the edges from `begin` on;
+ * returns where they end. */
+static size_t find_pieces(const struct endpoint_table *table, uint8_t protocol, uint16_t port,
+			  bool ipv6, bool mapped_open, size_t begin)
+{
+	size_t out = begin;
+
+	for (size_t i = begin; i < edges.count; i++) {
 		struct address a = edges.at[i];
+		bool mapped = is_mapped(a);
 
-		if (!address_within(a, first, last))
+		/* An IPv6 packet from a mapped address is a lie: nobody, unless it is everybody anyhow. */
+		if (ipv6 ? mapped && mapped_open : !mapped)
 			continue;
-		bool allow =
-			endpoint_decide(table, (struct endpoint){.address = a,
-								 .port = port,
-								 .protocol = protocol,
-								 .direction = ENDPOINT_INGRESS})
-				.allow;
-		if (out > *begin && edges.allow[out - 1] == allow)
+		bool allow = !(mapped && ipv6) && peer_allowed(table, protocol, port, a);
+		if (out > begin && edges.allow[out - 1] == allow)
 			continue;
 		edges.at[out] = a;
 		edges.allow[out++] = allow;
@@ -277,10 +293,8 @@ static void emit_family(struct program *p, size_t begin, size_t end, bool ipv6)
 int ingress_compile(const struct endpoint_table *table, uint8_t protocol, uint16_t port, bool ipv6,
 		    struct sock_filter *out, size_t room)
 {
-	static const struct address ends[] = {
-		{0, MAPPED}, {0, MAPPED | 0xffffffff}, {0, 0}, {UINT64_MAX, UINT64_MAX}};
 	struct program p = {.code = out, .room = room};
-	size_t middle, end, at, begin = 0;
+	size_t middle, end, at;
 
 	find_edges(table, protocol, port);
 	if (edges.full)
@@ -289,13 +303,14 @@ int ingress_compile(const struct endpoint_table *table, uint8_t protocol, uint16
 	static struct address copy[EDGES];
 	size_t count = edges.count;
 	memcpy(copy, edges.at, count * sizeof *copy);
-	middle = find_pieces(table, protocol, port, ends[0], ends[1], &begin);
+	middle = find_pieces(table, protocol, port, false, false, 0);
+	bool open = middle == 1 && edges.allow[0];
 	if (middle + count > EDGES)
 		return INGRESS_TOO_LARGE;
 	memcpy(edges.at + middle, copy, count * sizeof *copy);
 	edges.count = middle + count;
-	end = find_pieces(table, protocol, port, ends[2], ends[3], &middle);
-	if (middle == 1 && edges.allow[0] && (!ipv6 || (end - middle == 1 && edges.allow[middle])))
+	end = find_pieces(table, protocol, port, true, open, middle);
+	if (open && (!ipv6 || (end - middle == 1 && edges.allow[middle])))
 		return INGRESS_EVERYBODY;
 
 	emit_load(&p, BPF_B, 0);
@@ -312,7 +327,7 @@ int ingress_compile(const struct endpoint_table *table, uint8_t protocol, uint16
 	}
 	if (at < room)
 		out[at].k = (uint32_t)(p.len - at - 1);
-	emit_family(&p, begin, middle, false);
+	emit_family(&p, 0, middle, false);
 	return p.len <= room ? (int)p.len : INGRESS_TOO_LARGE;
 }
 

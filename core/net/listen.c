@@ -22,7 +22,7 @@ static bool local_port(int fd, union net_address *name, socklen_t *len)
  */
 static bool bound(int fd)
 {
-	union net_address name;
+	union net_address name = {.room = {0}};
 	socklen_t len;
 
 	if (!local_port(fd, &name, &len))
@@ -46,7 +46,7 @@ static int bind_any_port(const struct net_socket *socket)
 static int listen_inet(const struct call *call, const struct net_socket *socket, int backlog)
 {
 	bool judged = net.policy.flags & NET_JUDGE_BIND, held;
-	union net_address name;
+	union net_address name = {.room = {0}};
 	socklen_t len;
 
 	switch (net_protocol_of(socket)) {

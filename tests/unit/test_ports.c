@@ -301,6 +301,279 @@ static void test_liveness(void **state UNUSED)
 	assert_true(binding_gone(&ours));
 }
 
+static void test_many_connections(void **state UNUSED)
+{
+	static bool in[2000];
+	uint64_t x = 88172645463325252u;
+	unsigned count = 0;
+
+	/* The first test: nobody asks the kernel yet, so what is not forgotten stays. */
+	net.policy.max_connections = 40;
+	for (unsigned i = 0; i < 20000; i++) {
+		x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+		unsigned n = (unsigned)(x % ARRAY_LEN(in));
+
+		if (in[n] || count == 40) {
+			assert_int_equal(connections_admit(1000000 + n), in[n]);
+			connections_forget(1000000 + n);
+			count -= in[n];
+			in[n] = false;
+			/* Often enough the list is not full. */
+			for (unsigned m = 0; m < ARRAY_LEN(in) && i % 64 == 0; m += 3) {
+				connections_forget(1000000 + m);
+				count -= in[m];
+				in[m] = false;
+			}
+		} else {
+			assert_true(connections_admit(1000000 + n));
+			in[n] = true;
+			count++;
+		}
+	}
+	for (unsigned n = 0; n < ARRAY_LEN(in); n++)
+		connections_forget(1000000 + n);
+}
+
+/* ---- binds, with strangers that hold ports ---- */
+
+enum { REUSE_PORT = 1, REUSE_ADDRESS = 2, V6_ONLY = 4, LISTEN = 8 };
+
+static struct net_socket make(int domain, int type, int how)
+{
+	const int on = 1;
+	struct net_socket s = {
+		.fd = socket(domain, type | SOCK_CLOEXEC, 0),
+		.domain = domain,
+		.type = type,
+		.protocol = type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP,
+	};
+
+	assert_true(s.fd >= 0);
+	if (how & REUSE_PORT)
+		setsockopt(s.fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+	if (how & REUSE_ADDRESS)
+		setsockopt(s.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (how & V6_ONLY)
+		setsockopt(s.fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+	return s;
+}
+
+static union net_address at(int domain, uint32_t v4, uint16_t port)
+{
+	union net_address a = {.v4 = {.sin_family = (sa_family_t)domain, .sin_port = htons(port)}};
+
+	if (domain == AF_INET)
+		a.v4.sin_addr.s_addr = htonl(v4);
+	else
+		a.v6.sin6_addr.s6_addr[15] = (uint8_t)v4; /* :: or ::1 */
+	return a;
+}
+
+static uint16_t real_port(int fd)
+{
+	union net_address a;
+	socklen_t len = sizeof a;
+
+	assert_int_equal(getsockname(fd, &a.any, &len), 0);
+	return ntohs(a.v4.sin_port);
+}
+
+static int bind_there(const struct net_socket *s, uint32_t v4, uint16_t port)
+{
+	union net_address a = at(s->domain, v4, port);
+
+	return bind_inet(s, &a, s->domain == AF_INET ? sizeof a.v4 : sizeof a.v6, false);
+}
+
+/* A socket of somebody else. */
+static struct net_socket stranger(int domain, int type, int how, uint32_t v4, uint16_t *port)
+{
+	struct net_socket s = make(domain, type, how);
+	union net_address a = at(domain, v4, 0);
+
+	assert_int_equal(bind(s.fd, &a.any, domain == AF_INET ? sizeof a.v4 : sizeof a.v6), 0);
+	if (how & LISTEN)
+		assert_int_equal(listen(s.fd, 8), 0);
+	*port = real_port(s.fd);
+	return s;
+}
+
+static int closed_world(void **state)
+{
+	empty(state);
+	net.policy.flags = NET_JUDGE_BIND;
+	memset(net.allow_bind_tcp, 0xff, sizeof net.allow_bind_tcp);
+	memset(net.allow_bind_udp, 0xff, sizeof net.allow_bind_udp);
+	diag_open();
+	return 0;
+}
+
+static void test_bind_conflict(void **state UNUSED)
+{
+	uint16_t port;
+	struct net_socket other = stranger(AF_INET, SOCK_STREAM, LISTEN, INADDR_LOOPBACK, &port);
+	struct net_socket a = make(AF_INET, SOCK_STREAM, 0), b = make(AF_INET, SOCK_STREAM, 0);
+
+	net.allow_bind_tcp[port / 8] &= (uint8_t) ~(1u << port % 8);
+	assert_int_equal(bind_there(&a, INADDR_LOOPBACK, port), -EACCES);
+	net.allow_bind_tcp[port / 8] = 0xff;
+	assert_int_equal(bind_there(&a, INADDR_LOOPBACK, port), -EADDRINUSE);
+	assert_int_equal(real_port(a.fd), 0); /* nothing was taken instead */
+
+	net.policy.flags |= NET_REMAP;
+	assert_int_equal(bind_there(&a, INADDR_LOOPBACK, port), 0);
+	assert_int_not_equal(real_port(a.fd), port);
+	assert_int_equal(ports_virtual(ENDPOINT_TCP, real_port(a.fd)), port);
+	assert_int_equal(listen(a.fd, 1), 0);
+	/* Inside the number is taken now, as it would be without us. */
+	assert_int_equal(bind_there(&b, INADDR_LOOPBACK, port), -EADDRINUSE);
+	/* Its real number is another one's: it can be had under a third. */
+	assert_int_equal(bind_there(&b, INADDR_LOOPBACK, real_port(a.fd)), 0);
+	assert_int_not_equal(real_port(b.fd), real_port(a.fd));
+	close(b.fd);
+	/* The last owner is gone: the same number again, whatever is behind it. */
+	uint16_t before = real_port(a.fd);
+	close(a.fd);
+	b = make(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind_there(&b, INADDR_LOOPBACK, port), 0);
+	assert_int_equal(ports_virtual(ENDPOINT_TCP, real_port(b.fd)), port);
+	assert_int_equal(ports_virtual(ENDPOINT_TCP, before),
+			 real_port(b.fd) == before ? port : before);
+	close(b.fd);
+	/* And when the stranger has left too, the number is itself. */
+	close(other.fd);
+	ports_prune(ENDPOINT_TCP, port, binding_gone);
+	b = make(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind_there(&b, INADDR_LOOPBACK, port), 0);
+	assert_int_equal(real_port(b.fd), port);
+	close(b.fd);
+}
+
+static void test_no_sharing(void **state UNUSED)
+{
+	uint16_t port;
+	struct net_socket other =
+		stranger(AF_INET, SOCK_STREAM, LISTEN | REUSE_PORT, INADDR_LOOPBACK, &port);
+	struct net_socket a = make(AF_INET, SOCK_STREAM, REUSE_PORT | REUSE_ADDRESS);
+	struct net_socket b = make(AF_INET, SOCK_STREAM, REUSE_PORT);
+	union net_address there = at(AF_INET, INADDR_LOOPBACK, port);
+
+	assert_int_equal(bind_there(&a, INADDR_LOOPBACK, port), -EADDRINUSE);
+	/* The kernel itself would have let it in. */
+	assert_int_equal(bind(a.fd, &there.any, sizeof there.v4), 0);
+	close(a.fd);
+	close(other.fd);
+	/* Among the sandbox's own it is allowed, before and after the first one listens. */
+	struct net_socket c = make(AF_INET, SOCK_STREAM, REUSE_PORT),
+			  d = make(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind_there(&b, INADDR_LOOPBACK, port), 0);
+	assert_int_equal(bind_there(&c, INADDR_LOOPBACK, port), 0);
+	assert_int_equal(listen(b.fd, 1), 0);
+	assert_int_equal(listen(c.fd, 1), 0);
+	assert_int_equal(bind_there(&d, INADDR_LOOPBACK, port), -EADDRINUSE);
+	close(d.fd);
+	d = make(AF_INET, SOCK_STREAM, REUSE_PORT);
+	assert_int_equal(bind_there(&d, INADDR_LOOPBACK, port), 0);
+	close(b.fd);
+	close(c.fd);
+	close(d.fd);
+
+	/* A port that the sandbox has at one address is not its at another. */
+	other = stranger(AF_INET, SOCK_STREAM, LISTEN | REUSE_PORT, 0x7f000002, &port);
+	a = make(AF_INET, SOCK_STREAM, REUSE_PORT);
+	b = make(AF_INET, SOCK_STREAM, REUSE_PORT);
+	assert_int_equal(bind_there(&a, INADDR_LOOPBACK, port), 0);
+	assert_int_equal(bind_there(&b, 0x7f000002, port), -EADDRINUSE);
+	assert_int_equal(bind_there(&b, INADDR_ANY, port), -EADDRINUSE);
+	close(a.fd);
+	close(b.fd);
+	close(other.fd);
+
+	for (int how = REUSE_PORT; how <= REUSE_ADDRESS; how++) {
+		other = stranger(AF_INET, SOCK_DGRAM, how, INADDR_LOOPBACK, &port);
+		a = make(AF_INET, SOCK_DGRAM, how);
+		there = at(AF_INET, INADDR_LOOPBACK, port);
+		assert_int_equal(bind_there(&a, INADDR_LOOPBACK, port), -EADDRINUSE);
+		assert_int_equal(bind(a.fd, &there.any, sizeof there.v4), 0);
+		close(a.fd);
+		close(other.fd);
+	}
+}
+
+static void test_both_families(void **state UNUSED)
+{
+	uint16_t port;
+	struct net_socket other = stranger(AF_INET6, SOCK_STREAM, LISTEN, 0, &port);
+	struct net_socket a = make(AF_INET6, SOCK_STREAM, 0), b = make(AF_INET, SOCK_STREAM, 0);
+	struct net_socket c = make(AF_INET, SOCK_DGRAM, 0);
+
+	net.policy.flags |= NET_REMAP;
+	assert_int_equal(bind_there(&a, 0, port), 0);
+	assert_int_not_equal(real_port(a.fd), port);
+	assert_int_equal(listen(a.fd, 1), 0);
+	/* "::" takes the IPv4 half too, under the same number. */
+	assert_int_equal(bind_there(&b, INADDR_ANY, port), -EADDRINUSE);
+	assert_int_equal(bind_there(&c, INADDR_ANY, port), 0); /* UDP is another space */
+	assert_int_equal(real_port(c.fd), port);
+	close(a.fd);
+
+	a = make(AF_INET6, SOCK_STREAM, V6_ONLY);
+	assert_int_equal(bind_there(&a, 0, port), 0);
+	assert_int_equal(bind_there(&b, INADDR_ANY, port), 0);
+	assert_int_equal(real_port(a.fd), real_port(b.fd));
+	close(a.fd);
+	close(b.fd);
+	close(c.fd);
+	close(other.fd);
+}
+
+static void test_publishing(void **state UNUSED)
+{
+	uint16_t host;
+	struct net_socket first = stranger(AF_INET, SOCK_STREAM, 0, INADDR_LOOPBACK, &host);
+	struct net_socket a = make(AF_INET, SOCK_STREAM, 0), b = make(AF_INET, SOCK_STREAM, 0);
+	struct net_publish publish = {.address = {0, 0xffff7f000001},
+				      .family = 4,
+				      .protocol = ENDPOINT_TCP,
+				      .host = host,
+				      .guest = 80};
+	union net_address name;
+	socklen_t len = sizeof name;
+
+	net.published = &publish;
+	net.published_count = 1;
+	net.policy.flags |= NET_REMAP;
+	memset(net.allow_bind_tcp, 0, sizeof net.allow_bind_tcp);
+	assert_int_equal(bind_there(&a, INADDR_ANY, 80), -EADDRINUSE); /* there or nowhere */
+	close(first.fd);
+	assert_int_equal(bind_there(&a, INADDR_ANY, 80), 0);
+	assert_int_equal(getsockname(a.fd, &name.any, &len), 0);
+	assert_int_equal(ntohs(name.v4.sin_port), host);
+	assert_int_equal(ntohl(name.v4.sin_addr.s_addr), INADDR_LOOPBACK);
+	assert_int_equal(ports_virtual(ENDPOINT_TCP, host), 80);
+	assert_int_equal(bind_there(&b, INADDR_ANY, 81), -EACCES);
+	/* The host's number is kept for it. */
+	memset(net.allow_bind_tcp, 0xff, sizeof net.allow_bind_tcp);
+	assert_int_equal(bind_there(&b, 0x7f000002, host), 0);
+	assert_int_not_equal(real_port(b.fd), host);
+	close(a.fd);
+	close(b.fd);
+}
+
+static void test_any_port(void **state UNUSED)
+{
+	struct net_socket a = make(AF_INET, SOCK_STREAM, 0);
+
+	net.allow_bind_tcp[0] = 0xfe;
+	assert_int_equal(bind_there(&a, INADDR_LOOPBACK, 0), -EACCES);
+	net.allow_bind_tcp[0] = 1;
+	assert_int_equal(bind_there(&a, INADDR_LOOPBACK, 0), 0);
+	assert_true(ports_holds(ENDPOINT_TCP, real_port(a.fd), net_cookie(a.fd)));
+	assert_int_equal(ports_virtual(ENDPOINT_TCP, real_port(a.fd)), real_port(a.fd));
+	assert_int_equal(bind_there(&a, INADDR_LOOPBACK, 0), -EINVAL);
+	close(a.fd);
+}
+
 static void test_limit(void **state UNUSED)
 {
 	uint16_t port;
@@ -340,6 +613,7 @@ static void test_limit(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_many_connections, empty),
 		cmocka_unit_test_setup(test_numbers, empty),
 		cmocka_unit_test_setup(test_chosen_number, empty),
 		cmocka_unit_test_setup(test_last_owner, empty),
@@ -350,6 +624,11 @@ int main(void)
 		cmocka_unit_test_setup(test_published_address, empty),
 		cmocka_unit_test_setup(test_liveness, empty),
 		cmocka_unit_test_setup(test_limit, empty),
+		cmocka_unit_test_setup(test_bind_conflict, closed_world),
+		cmocka_unit_test_setup(test_no_sharing, closed_world),
+		cmocka_unit_test_setup(test_both_families, closed_world),
+		cmocka_unit_test_setup(test_publishing, closed_world),
+		cmocka_unit_test_setup(test_any_port, closed_world),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
