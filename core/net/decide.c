@@ -29,7 +29,7 @@ int net_judge(const struct net_socket *socket, const struct endpoint *to,
 						      : NET_JUDGE_CONNECT | NET_JUDGE_SEND;
 
 	if (to->protocol & (ENDPOINT_TCP | ENDPOINT_UDP) && net_is_loopback(to->address) &&
-	    ports_mapped(to->protocol, to->port)) {
+	    ports_reach(to->protocol, to->address, to->port)) {
 		net_set_port(address, ports_real(to->protocol, to->port));
 		return 0;
 	}

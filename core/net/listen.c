@@ -63,10 +63,11 @@ static int listen_inet(const struct call *call, const struct net_socket *socket,
 		       ports_holds(ENDPOINT_TCP, ntohs(name.v4.sin_port), net_cookie(socket->fd));
 	else
 		held = bound(socket->fd);
-	if (!held) {
-		if (judged ? !bind_allowed(ENDPOINT_TCP, 0)
-			   : (call->session->record.features & WHEN_BIND_RULES) != 0)
-			return -EACCES;
+	if (!held && (judged || (call->session->record.features & WHEN_BIND_RULES)) &&
+	    !bind_allowed(ENDPOINT_TCP, 0))
+		return -EACCES;
+	/* Landlock knows the numbers of the rules alone: a port the kernel chose for an allowed bind of port 0 is not among them. */
+	if (!held && (judged || !local_port(socket->fd, &name, &len))) {
 		int r = bind_any_port(socket);
 		if (r < 0)
 			return r;

@@ -110,7 +110,6 @@ bool net_open(const struct image *image, struct session *s UNUSED)
 	const void *record;
 	size_t count;
 
-	memset(&net, 0, sizeof net);
 	sealed = *image;
 	own_uid = geteuid();
 	if (!section(IMAGE_NET, sizeof net.policy, &record, &count))
@@ -124,5 +123,8 @@ bool net_open(const struct image *image, struct session *s UNUSED)
 		return false;
 	if (net.policy.hosts && !(net.hosts = net_text(net.policy.hosts)))
 		return false;
-	return load_table() && load_grants() && load_binds();
+	/* Whoever judges binds or counts connections asks the kernel about sockets. */
+	bool asks = net.policy.max_connections || (net.policy.flags & (NET_REMAP | NET_JUDGE_BIND));
+
+	return load_table() && load_grants() && load_binds() && (!asks || connections_open());
 }

@@ -248,7 +248,7 @@ enum handler_id {
 	HANDLER_NONE,
 	HANDLER_clone_process, /* limits/processes.c */
 	HANDLER_own_task,      /* supervise/own_task.c: the target pid must be in the sandbox */
-	HANDLER_listen,	       /* supervise/listen.c: no listen() on an unbound inet socket */
+	HANDLER_listen,	       /* net/listen.c: no listen() on an unbound inet socket */
 	HANDLER_uname,	       /* proc/hostname.c */
 	HANDLER_open_hostname, /* proc/hostname.c */
 	HANDLER_signal,	       /* supervise/own_task.c: kill family below Landlock ABI 6 */

@@ -39,6 +39,8 @@ static const int allowed[] = {
 	SYS_rt_sigprocmask,
 	SYS_rt_sigreturn,
 	SYS_getpid,
+	SYS_geteuid,
+	SYS_getegid,
 	SYS_gettid,
 	SYS_getppid,
 	SYS_getpgid,

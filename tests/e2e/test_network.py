@@ -582,7 +582,7 @@ def test_own_unix_sockets_and_descriptors(tmp_path):
     """A server and a client of one sandbox: paths, abstract names, descriptors and credentials."""
     code = """
     import array, os, socket, threading
-    for name in (%r + "/sock", "\\0own-%d" %% os.getpid()):
+    for name in (%r + "/sock", "\\0own-%%d" %% os.getpid()):
         server = socket.socket(socket.AF_UNIX); server.bind(name); server.listen(4)
         def serve():
             c, _ = server.accept(); data, anc, *_ = c.recvmsg(64, socket.CMSG_SPACE(4))
