@@ -325,7 +325,9 @@ static void set_features(struct networking *n)
 		plan->features |= WHEN_TRAP_NAMES;
 	if (!allows_multicast(n))
 		plan->features |= WHEN_NO_MULTICAST;
-	if ((plan->handled_net & LL_NET_BIND_TCP) || (flags & NET_JUDGE_BIND)) {
+	/* Whoever may bind a free port may also listen without asking for one. */
+	if (((plan->handled_net & LL_NET_BIND_TCP) && !port_set_has(n->bind_tcp.ports, 0)) ||
+	    (flags & NET_JUDGE_BIND)) {
 		plan->features |= WHEN_BIND_RULES;
 		if (!n->bind_tcp.port_count)
 			plan->features |= WHEN_NO_BIND_PORTS;
