@@ -311,6 +311,7 @@ static int check_policy(const struct cli *cli, const char *name)
 
 	host_probe_all(&host, &details);
 	if (!policy_check(&policy, request.mode, &err) ||
+	    !network_facts(&policy, &arena, &request, &err) ||
 	    !plan_build(&policy, &host, &request, &arena, &plan, &err))
 		return cli_report(cli, &err, EXIT_SANDLOCK);
 	for (size_t i = 0; i < PROTECT_COUNT; i++) {

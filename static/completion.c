@@ -54,7 +54,7 @@ static void add_commands(bool only_modes, struct str *out)
 	}
 }
 
-static const char verbs[] = "list show check compile path cache import export delete";
+static const char verbs[] = "list show check explain compile path cache import export delete";
 
 /* ---- bash ---- */
 

@@ -28,6 +28,8 @@ const struct command commands[] = {
 	 "  list                       what can be named with -p, and where it comes from\n"
 	 "  show NAME [-- OPTION...]   the resolved policy: --origin, --raw, --yaml, --toml\n"
 	 "  check [--strict] FILE...   all errors and warnings; 0 clean, 1 warnings, 125 errors\n"
+	 "  explain NAME connect HOST:PORT[/udp] | bind PORT[/udp]\n"
+	 "                             allowed here? by which rule, and who enforces it; 0 yes, 1 no\n"
 	 "  compile NAME [-o OUT]      the binary form of a policy\n"
 	 "  path [NAME]                the file behind a name; alone: where names are looked for\n"
 	 "  cache path|list|verify|clear\n"

@@ -134,11 +134,24 @@ static void add_options(const struct page *p)
 static const char *type_of(const struct option *o)
 {
 	static const char types[][14] = {
-		[KIND_BOOL] = "true or false", [KIND_UINT] = "number", [KIND_SIZE] = "size",
-		[KIND_DURATION] = "duration",  [KIND_TIME] = "time",   [KIND_STRING] = "text",
-		[KIND_ENUM] = "word",	       [KIND_PATH] = "path",   [KIND_ENV] = "text",
-		[KIND_NAMES] = "name",	       [KIND_MOUNT] = "mount", [KIND_TMPFS] = "tmpfs",
-		[KIND_RLIMIT] = "limit",       [KIND_PORTS] = "ports", [KIND_USER] = "user",
+		[KIND_BOOL] = "true or false",
+		[KIND_UINT] = "number",
+		[KIND_SIZE] = "size",
+		[KIND_DURATION] = "duration",
+		[KIND_TIME] = "time",
+		[KIND_STRING] = "text",
+		[KIND_ENUM] = "word",
+		[KIND_PATH] = "path",
+		[KIND_ENV] = "text",
+		[KIND_NAMES] = "name",
+		[KIND_MOUNT] = "mount",
+		[KIND_TMPFS] = "tmpfs",
+		[KIND_RLIMIT] = "limit",
+		[KIND_PORTS] = "ports",
+		[KIND_USER] = "user",
+		[KIND_ENDPOINT] = "rule",
+		[KIND_NET_RULES] = "ordered rules",
+		[KIND_PUBLISH] = "port mapping",
 	};
 
 	return types[o->kind];

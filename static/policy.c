@@ -337,7 +337,7 @@ static const struct verb verbs[] = {
 	{"list", verb_list},	   {"show", verb_show},	    {"check", verb_check},
 	{"compile", verb_compile}, {"path", verb_path},	    {"cache", verb_cache},
 	{"import", verb_import},   {"export", verb_export}, {"delete", verb_delete},
-	{"explain", NULL},	   {"diff", NULL},	    {"edit", NULL},
+	{"explain", verb_explain}, {"diff", NULL},	    {"edit", NULL},
 };
 
 int policy_main(struct cli *cli, int argc, char **argv)

@@ -9,9 +9,8 @@ struct show {
 	bool origins, raw, yaml, toml;
 };
 
-/* The named policy with the flags in `extra` laid over it. */
-static bool resolve(struct cli *cli, char *name, char **extra, struct arena *arena,
-		    struct policy *out, bool *usage, struct error *err)
+bool policy_with_flags(struct cli *cli, char *name, char **extra, struct arena *arena,
+		       struct policy *out, bool *usage, struct error *err)
 {
 	struct command_line line = {0};
 	size_t count = 0;
@@ -82,7 +81,7 @@ static int show(struct cli *cli, char *name, char **extra, const struct show *ho
 	bool usage = false, ok;
 
 	policy_init(&policy, &arena);
-	if (!resolve(cli, name, extra, &arena, &policy, &usage, &err))
+	if (!policy_with_flags(cli, name, extra, &arena, &policy, &usage, &err))
 		return cli_report(cli, &err, usage ? EXIT_USAGE : EXIT_SANDLOCK);
 	if (cli->json) {
 		add_json(name, &policy, how->origins, &out, &err);

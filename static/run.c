@@ -108,6 +108,33 @@ static int explain(const struct cli *cli, const struct plan *plan)
 	return cli_print(&out);
 }
 
+bool network_facts(const struct policy *policy, struct arena *arena, struct plan_request *request,
+		   struct error *err)
+{
+	struct endpoint_name *names;
+	struct address *own = NULL;
+	size_t count;
+
+	if (!endpoint_names(policy, arena, &names, &count, err))
+		return false;
+	if (count) {
+		struct name_pin *pins = arena_array(arena, count, sizeof *pins);
+
+		if (!resolve_names(names, count, arena, pins, err))
+			return false;
+		request->pins = pins;
+		request->pin_count = count;
+	}
+	if (policy_value(policy, OPT_net_rules)->count ||
+	    policy_value(policy, OPT_net_deny)->count ||
+	    policy_value(policy, OPT_net_allow)->count) {
+		if (!own_addresses(arena, &own, &request->own_count, err))
+			return false;
+		request->own = own;
+	}
+	return true;
+}
+
 struct start {
 	struct arena arena;
 	struct command_line line;
@@ -134,6 +161,8 @@ static int start(struct cli *cli, struct start *st, struct plan_request *request
 	resolve_user(&st->policy, err);
 	char **command = cli_choose_command(policy, st->line.command, cli->command->name, err);
 	host_probe(&st->host);
+	if (!network_facts(policy, &st->arena, request, err))
+		return EXIT_SANDLOCK;
 	struct plan_shield *shields = NULL;
 	shields_find(policy, &cli->s, &st->arena, &shields, &request->shield_count, err);
 	request->shields = shields;

@@ -14,6 +14,11 @@ int verb_import(struct cli *cli, int argc, char **argv);
 int verb_export(struct cli *cli, int argc, char **argv);
 int verb_check(struct cli *cli, int argc, char **argv);
 int verb_compile(struct cli *cli, int argc, char **argv);
+int verb_explain(struct cli *cli, int argc, char **argv);
+
+/* policy_show.c: the named policy with the flags in `extra` (NULL-terminated, or NULL) laid over it. *usage: the flags were wrong. */
+bool policy_with_flags(struct cli *cli, char *name, char **extra, struct arena *arena,
+		       struct policy *out, bool *usage, struct error *err);
 
 /* render.c: a policy as text that loads again to the same policy. `origins`: where each element came from, as comments. */
 bool render_yaml(const struct policy *policy, bool origins, struct str *out, struct error *err);

@@ -92,6 +92,9 @@ static bool find_missing(const struct plan *plan, struct arena *arena, struct ho
 	for (size_t i = 0; i < plan->view.mount_count; i++) {
 		const struct plan_mount *m = &plan->view.mounts[i];
 		struct stat st, source = {.st_mode = S_IFDIR};
+
+		if (m->kind == MOUNT_FILE) /* over what is there, or not at all */
+			continue;
 		char *top = arena_strdup(arena, m->target);
 		char *slash = strchr(top + 1, '/');
 
@@ -190,9 +193,19 @@ static void prepare_mounts(const struct plan *plan, struct arena *arena, struct 
 		bool there = stat(m->kind == MOUNT_BIND ? m->source : m->target, &st) == 0;
 
 		out->make = above && above->kind == MOUNT_TMPFS;
-		out->directory = S_ISDIR(st.st_mode) || m->kind == MOUNT_TMPFS;
+		out->directory =
+			m->kind == MOUNT_TMPFS || (m->kind == MOUNT_BIND && S_ISDIR(st.st_mode));
 		/* An optional tmpfs over nothing would only hide that there is nothing. */
 		out->skip = (m->flags & ITEM_OPTIONAL) && !there && !out->make;
+		if (m->kind == MOUNT_FILE) {
+			/* What lies in another mount is seen when that is there. */
+			out->skip = !above && (!there || !S_ISREG(st.st_mode));
+			out->content = m->content;
+			out->size = strlen(m->content);
+			out->attributes = MOUNT_ATTRIBUTE_RDONLY | MOUNT_ATTRIBUTE_NOEXEC;
+			h->stage |= !out->skip;
+			continue;
+		}
 		if (m->kind == MOUNT_BIND) {
 			out->skip = (m->flags & ITEM_OPTIONAL) && !there;
 			out->source = m->source;
@@ -298,7 +311,9 @@ static bool explain(const struct holder_setup *h, const struct plan *plan, enum 
 		const struct plan_mount *m = &plan->view.mounts[h->index];
 
 		return error_add_errno(err, m->origin, NULL, error, "cannot mount %s at %s",
-				       m->source ? error_quote(err, m->source) : "a tmpfs",
+				       m->content  ? "a file"
+				       : m->source ? error_quote(err, m->source)
+						   : "a tmpfs",
 				       error_quote(err, m->target));
 	}
 	case HOLDER_ROOT:
@@ -360,7 +375,7 @@ bool holder_start(const struct plan *plan, const struct host *host, struct holde
 	}
 	if (!plan->view.map_all)
 		copy_ssh_config(arena, copies, &h->copy_count);
-	h->stage = h->copy_count > 0;
+	h->stage |= h->copy_count > 0;
 
 	if (pipe2(control, O_CLOEXEC) < 0)
 		return error_add_errno(err, NO_ORIGIN, NULL, errno, "cannot make a pipe");

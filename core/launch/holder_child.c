@@ -25,6 +25,7 @@ enum {
 	FLAG_RECURSIVE = 0x8000, /* AT_RECURSIVE */
 	TREE_CLONE = 1,		 /* OPEN_TREE_CLONE */
 	MOVE_EMPTY_PATH = 4,	 /* MOVE_MOUNT_F_EMPTY_PATH */
+	MOVE_TO_SYMLINKS = 0x10, /* MOVE_MOUNT_T_SYMLINKS */
 	FLAG_WAIT_EXITED = 4,
 	WAIT_ALL = 0,
 };
@@ -158,6 +159,28 @@ static void take_sources(struct holder_setup *h)
 	}
 }
 
+/* Files with given content: written to the stage and taken from there, so that they can be mounted in their turn. */
+static void take_contents(struct holder_setup *h)
+{
+	char from[64];
+
+	for (size_t i = 0; i < h->mount_count; i++) {
+		struct holder_mount *m = &h->mounts[i];
+		const char name[3] = {'f', (char)('0' + (char)(i % 64)),
+				      (char)('0' + (char)(i / 64 % 64))};
+
+		if (!m->content || m->skip)
+			continue;
+		long r = write_file(below(from, sizeof from, "/proc/", name), m->content, m->size,
+				    0444);
+		if (r >= 0)
+			r = SYS(open_tree, AT_FDCWD, from, TREE_CLONE | O_CLOEXEC);
+		if (r < 0)
+			fail(h, HOLDER_MOUNT, r, i);
+		m->tree = (int)r;
+	}
+}
+
 /* Every directory on the way, and the mount point itself. */
 static void make_mount_point(char *path, bool directory)
 {
@@ -191,14 +214,17 @@ static void mount_all(struct holder_setup *h, const char *prefix)
 		below(to, sizeof to, prefix, m->target);
 		if (m->make)
 			make_mount_point(to, m->directory);
-		if (m->source) {
+		if (m->source || m->content) {
 			struct mount_attributes attributes = {.set = m->attributes};
 
-			r = SYS(move_mount, m->tree, "", AT_FDCWD, to, MOVE_EMPTY_PATH);
+			r = SYS(move_mount, m->tree, "", AT_FDCWD, to,
+				MOVE_EMPTY_PATH | (m->content ? MOVE_TO_SYMLINKS : 0));
 			if (r >= 0 && m->attributes)
 				r = SYS(mount_setattr, AT_FDCWD, to, FLAG_RECURSIVE, &attributes,
 					sizeof attributes);
 			SYS(close, m->tree);
+			if (m->content && r == -ENOENT)
+				continue; /* nothing lies there, so nothing has to be replaced */
 		} else {
 			r = SYS(mount, "tmpfs", to, "tmpfs", m->flags, m->tmpfs_options);
 		}
@@ -269,6 +295,7 @@ int holder_child(void *argument)
 	}
 	if (h->root)
 		build_root(h, prefix);
+	take_contents(h);
 	lay_copies(h, prefix);
 	mount_all(h, prefix);
 	if (h->private_proc) {

@@ -21,8 +21,10 @@ enum holder_step {
 };
 
 struct holder_mount {
-	const char *target, *source; /* source NULL: tmpfs */
-	bool skip;		     /* optional, and not there */
+	const char *target, *source; /* both NULL, source and content: tmpfs */
+	const char *content;	     /* a read-only file; lies in the stage until it is mounted */
+	size_t size;
+	bool skip; /* optional, and not there */
 	bool make,
 		directory; /* the mount point lies in a tmpfs of ours: make it (a directory, or a file) */
 	int tree;	   /* detached copy of the source, taken before anything is covered */

@@ -117,6 +117,29 @@ static void add_texts(struct image_writer *w, struct arena *arena, uint32_t type
 	image_add(w, type, offsets, (uint32_t)count, sizeof *offsets);
 }
 
+static void add_network(struct image_writer *w, struct arena *arena, const struct plan_net *net)
+{
+	struct net_record *record = arena_new(arena, struct net_record);
+	struct net_grant *grants = arena_array(arena, net->grant_count, sizeof *grants);
+	const struct endpoint_table *table = &net->table;
+
+	*record = net->record;
+	record->hosts = image_add_text(w, net->hosts);
+	for (size_t i = 0; i < net->grant_count; i++)
+		grants[i].path = image_add_text(w, net->grants[i]);
+	image_add(w, IMAGE_NET, record, 1, sizeof *record);
+	image_add(w, IMAGE_ENDPOINTS, table->entries, (uint32_t)table->count,
+		  sizeof *table->entries);
+	image_add(w, IMAGE_ENDPOINT_PORTS, table->ports, (uint32_t)table->port_count,
+		  sizeof *table->ports);
+	image_add(w, IMAGE_OWN_ADDRESSES, table->own, (uint32_t)table->own_count,
+		  sizeof *table->own);
+	image_add(w, IMAGE_NET_GRANTS, grants, (uint32_t)net->grant_count, sizeof *grants);
+	image_add(w, IMAGE_NET_PUBLISHED, net->published, (uint32_t)net->published_count,
+		  sizeof *net->published);
+	image_add(w, IMAGE_NET_BINDS, net->binds, (uint32_t)net->bind_count, sizeof *net->binds);
+}
+
 static int write_image(const struct launch *l, const struct holder *holder, int ruleset,
 		       const struct child_confine *confine, struct arena *arena, struct error *err)
 {
@@ -186,6 +209,9 @@ static int write_image(const struct launch *l, const struct holder *holder, int 
 	add_texts(&w, arena, IMAGE_ARGV, (const char *const *)l->command);
 	add_texts(&w, arena, IMAGE_ENVIRONMENT, (const char *const *)l->environment);
 	add_texts(&w, arena, IMAGE_CANDIDATES, l->candidates);
+
+	if (plan->listener)
+		add_network(&w, arena, &plan->net);
 
 	const void *bytes = image_finish(&w, &size);
 	int fd = image_seal(bytes, size);

@@ -13,15 +13,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int create_ruleset(const struct plan *plan)
+static int create_ruleset(const struct plan *plan, uint64_t handled_net)
 {
 	const struct ll_ruleset_attr attr = {
 		.handled_access_fs = plan->handled_fs,
-		.handled_access_net = plan->handled_net,
+		.handled_access_net = handled_net,
 		.scoped = plan->scoped,
 	};
 	/* An older kernel takes the longer struct only if what it does not know is zero; the shorter one always works. */
-	size_t size = plan->scoped ? sizeof attr : plan->handled_net ? 16 : 8;
+	size_t size = plan->scoped ? sizeof attr : handled_net ? 16 : 8;
 
 	return (int)SYS(landlock_create_ruleset, &attr, size, 0);
 }
@@ -76,11 +76,11 @@ static bool missing_path(const struct plan_rule *rule, int error, struct error *
 	return false;
 }
 
-static bool add_ports(const struct plan *plan, int ruleset, struct error *err)
+static bool add_ports(const struct plan *plan, uint64_t handled_net, int ruleset, struct error *err)
 {
 	for (size_t i = 0; i < plan->port_count; i++) {
 		const struct ll_net_port rule = {
-			.allowed_access = plan->ports[i].access & plan->handled_net,
+			.allowed_access = plan->ports[i].access & handled_net,
 			.port = plan->ports[i].port,
 		};
 		long r = rule.allowed_access
@@ -100,9 +100,9 @@ bool rules_open(const struct plan *plan, int root_fd, const struct own_rule *own
 {
 	size_t errors = err->errors;
 
-	*guest = create_ruleset(plan);
+	*guest = create_ruleset(plan, plan->handled_net);
 	if (outer)
-		*outer = create_ruleset(plan);
+		*outer = create_ruleset(plan, plan->outer_net);
 	if (*guest < 0 || (outer && *outer < 0))
 		return error_add_errno(err, NO_ORIGIN, NULL, *guest < 0 ? -*guest : -*outer,
 				       "cannot make a Landlock ruleset");
@@ -130,7 +130,8 @@ bool rules_open(const struct plan *plan, int root_fd, const struct own_rule *own
 					"cannot add a Landlock rule for %s",
 					error_quote(err, rule->path));
 	}
-	if (!add_ports(plan, *guest, err) || (outer && !add_ports(plan, *outer, err)))
+	if (!add_ports(plan, plan->handled_net, *guest, err) ||
+	    (outer && !add_ports(plan, plan->outer_net, *outer, err)))
 		return false;
 	for (size_t i = 0; outer && i < own_count; i++) {
 		auto_fd fd = open_path(-1, own[i].path);

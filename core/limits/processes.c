@@ -109,8 +109,8 @@ void processes_prepare(const struct session *s)
 {
 	struct rlimit files;
 
-	/* A descriptor a task: up to the hard limit, which the guest has inherited already. */
-	if (s->record.max_processes && getrlimit(RLIMIT_NOFILE, &files) == 0) {
+	/* A descriptor a task, one a call that waits: up to the hard limit, while the guest has inherited ours. */
+	if ((s->record.flags & RECORD_LISTENER) && getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}

@@ -49,9 +49,6 @@ extern struct net net; /* of this process; zero until net_open() */
 /* Descriptors of the netlink stand-in lie here inside, so that the filter can tell them by number. */
 enum { NETLINK_FD_FIRST = 960, NETLINK_FD_LAST = 1023 };
 
-/* From the image, before harden_self(): also opens what is not to be had later. False: not a valid image. */
-bool net_open(const struct image *image, struct session *s);
-
 /* sockets.c */
 /* The caller's descriptor `fd` as a socket. 0, or -errno as the kernel would have it (EBADF, ENOTSOCK). Close out->fd. */
 int net_socket_of(const struct call *call, int fd, struct net_socket *out);
@@ -78,15 +75,26 @@ int net_decide(const struct endpoint *to);
  * every grant). Abstract and unnamed addresses need none of this: the outer layer's scope decides. */
 int net_unix_target(const struct call *call, const union net_address *address, socklen_t len);
 
-/* ports.c: the port space of the sandbox (port_remap, publish). Changed by the loop thread only; datagrams that wait, and long
- * batches, ask from other threads. */
+/* ports.c: the port space of the sandbox (port_remap, publish). Changed by the loop thread, asked by any. */
 /* What a local port number inside means outside; `port` itself when there is no mapping. */
 uint16_t ports_real(uint8_t protocol, uint16_t port);
 uint16_t ports_virtual(uint8_t protocol, uint16_t port);
-bool ports_mapped(uint8_t protocol, uint16_t port); /* bound inside under this number */
+/* Would a connection to `to`, port `port` inside, arrive at a socket of the sandbox that has this number by port_remap or a
+ * published port? Asks the kernel who is there now. */
+bool ports_reach(uint8_t protocol, struct address to, uint16_t port);
+/* The same for both loopback addresses at once: false when a stranger has the number on either. */
+bool ports_mapped(uint8_t protocol, uint16_t port);
 
-/* connections.c: max_connections. Admitted by the loop thread; a connect that waited and failed is forgotten by another. */
-bool connections_admit(uint64_t cookie); /* false: the limit is reached */
+/* ingress.c: Loop thread only. */
+/* Makes `fd`, which is about to receive on the port, deaf to peers that the ingress rules do not let in, for good. 0 or -errno. */
+int ingress_attach(int fd, uint8_t protocol, uint16_t port);
+
+/* connections.c: max_connections. */
+/* After net_open() and before harden_self(): what asks the kernel about sockets. */
+bool connections_open(void);
+/* Right before connect(), on the same thread: a socket that does not connect is soon taken for closed. False: the limit is
+ * reached. A connect that waited and failed is forgotten by another thread. */
+bool connections_admit(uint64_t cookie);
 void connections_forget(uint64_t cookie);
 
 /* netlink.c: the stand-in for AF_NETLINK, NETLINK_ROUTE. */

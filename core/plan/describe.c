@@ -1,4 +1,5 @@
 /* A plan in words, for `run --explain` and `check`: what is enforced, and who enforces it. */
+#include "plan/parts.h"
 #include "plan/syscalls.h"
 
 #include "base/json.h"
@@ -27,6 +28,11 @@ static const char *const capability_names[] = {
 	[CAPS_NONE] = "none",
 	[CAPS_KEEP] = "keep",
 };
+static const char mount_names[][6] = {
+	[MOUNT_BIND] = "bind",
+	[MOUNT_TMPFS] = "tmpfs",
+	[MOUNT_FILE] = "file",
+};
 
 /* "read write execute ioctl" */
 static void access_words(uint64_t access, struct str *out)
@@ -46,49 +52,20 @@ static void access_words(uint64_t access, struct str *out)
 			str_printf(out, "%s%s", out->len > start ? "+" : "", words[i].word);
 }
 
-static void port_words(const struct plan *plan, uint64_t right, struct str *out)
-{
-	bool any = false;
-
-	if (plan->features & WHEN_NO_INET) {
-		str_add(out, "none (no network sockets)");
-		return;
-	}
-	if (!(plan->handled_net & right)) {
-		str_add(out, "all");
-		return;
-	}
-	for (size_t i = 0; i < plan->port_count; i++) {
-		size_t last = i;
-
-		if (!(plan->ports[i].access & right))
-			continue;
-		while (last + 1 < plan->port_count && (plan->ports[last + 1].access & right) &&
-		       plan->ports[last + 1].port == plan->ports[last].port + 1)
-			last++;
-		str_printf(out, "%s%u", any ? ", " : "", plan->ports[i].port);
-		if (last > i)
-			str_printf(out, "-%u", plan->ports[last].port);
-		any = true;
-		i = last;
-	}
-	if (!any)
-		str_add(out, "none");
-}
-
-/* Calls the supervisor is asked about; `emit` gets each name once. */
+/* Calls the supervisor is asked about; `emit` gets each name once. Those on the few descriptors of the netlink stand-in are left
+ * out: socket() stands for them. */
 static void each_trap(const struct plan *plan, void (*emit)(const char *name, void *ctx), void *ctx)
 {
-	int last = -1;
+	bool seen[CALL_COUNT] = {false};
 
 	for (size_t i = 0; i < syscall_row_count; i++) {
 		const struct syscall_row *row = &syscall_rows[i];
 
 		if (row->verdict != SECCOMP_RET_USER_NOTIF || !row_active(row, plan->features) ||
-		    row->call == last ||
+		    row->handler == HANDLER_netlink || seen[row->call] ||
 		    call_infos[row->call].number[arch_index(AUDIT_ARCH_NATIVE)] < 0)
 			continue;
-		last = row->call;
+		seen[row->call] = true;
 		emit(call_name((enum call_id)row->call), ctx);
 	}
 }
@@ -120,7 +97,7 @@ static void describe_view(const struct plan *plan, struct str *out)
 	for (size_t i = 0; i < view->mount_count; i++) {
 		const struct plan_mount *m = &view->mounts[i];
 
-		str_printf(out, "mount        %s ", m->kind == MOUNT_BIND ? "bind " : "tmpfs");
+		str_printf(out, "mount        %-5s ", mount_names[m->kind]);
 		str_add_escaped(out, m->target);
 		if (m->source) {
 			str_add(out, " from ");
@@ -170,11 +147,7 @@ void plan_describe(const struct plan *plan, struct str *out)
 			   : (plan->rules[i].flags & RULE_OPTIONAL) ? " (if it exists)"
 								    : "");
 	}
-	str_add(out, "bind         TCP ports: ");
-	port_words(plan, LL_NET_BIND_TCP, out);
-	str_add(out, "\nconnect      TCP ports: ");
-	port_words(plan, LL_NET_CONNECT_TCP, out);
-	str_add_char(out, '\n');
+	describe_network(plan, out);
 	for (size_t i = 0; i < PROTECT_COUNT; i++)
 		str_printf(out, "protection   %-27s %s\n", protections[i].name,
 			   state_names[plan->protection[i]]);
@@ -209,7 +182,7 @@ static void view_json(const struct plan_view *view, struct json *j)
 			const struct plan_mount *m = &view->mounts[i];
 
 			json_object(j, NULL);
-			json_string(j, "kind", m->kind == MOUNT_BIND ? "bind" : "tmpfs");
+			json_string(j, "kind", mount_names[m->kind]);
 			json_string(j, "target", m->target);
 			if (m->source)
 				json_string(j, "source", m->source);
@@ -220,14 +193,6 @@ static void view_json(const struct plan_view *view, struct json *j)
 		json_end_array(j);
 	}
 	json_end_object(j);
-}
-
-static void ports_json(const struct plan *plan, const char *key, uint64_t right, struct json *j)
-{
-	auto_str words = {0};
-
-	port_words(plan, right, &words);
-	json_string(j, key, str_text(&words));
 }
 
 void plan_describe_json(const struct plan *plan, struct json *j)
@@ -247,8 +212,7 @@ void plan_describe_json(const struct plan *plan, struct json *j)
 		json_end_object(j);
 	}
 	json_end_array(j);
-	ports_json(plan, "bind", LL_NET_BIND_TCP, j);
-	ports_json(plan, "connect", LL_NET_CONNECT_TCP, j);
+	describe_network_json(plan, j);
 	json_object(j, "protections");
 	for (size_t i = 0; i < PROTECT_COUNT; i++)
 		json_string(j, protections[i].name, state_names[plan->protection[i]]);

@@ -17,7 +17,7 @@ struct endpoint_entry {
 	uint8_t allow;
 	uint8_t group; /* enum endpoint_group; NET_GROUP_NONE: first..last decide */
 	uint8_t zero[3];
-	uint32_t ports; /* index of the first in the port ranges */
+	uint32_t ports;	     /* index of the first in the port ranges */
 	uint32_t port_count; /* 0 = every port */
 	uint32_t rule;	     /* which rule of the policy, for messages: index of plan_net.rules */
 	uint32_t pad;
@@ -51,9 +51,39 @@ struct endpoint_verdict {
 /* 0.0.0.0 and :: are loopback to the kernel, so they are here. A deny also matches the IPv4 address inside NAT64, 6to4 and
  * IPv4-compatible addresses. */
 struct endpoint_verdict endpoint_decide(const struct endpoint_table *table, struct endpoint to);
+
+/* A set of port numbers. */
+struct port_set {
+	uint64_t word[65536 / 64];
+};
+static inline bool port_set_has(const struct port_set *set, unsigned port)
+{
+	return set->word[port / 64] >> (port % 64) & 1;
+}
+void port_set_add(struct port_set *set, unsigned first, unsigned last);
+void port_set_remove(struct port_set *set, unsigned first, unsigned last);
+size_t port_set_count(const struct port_set *set);
+
+/* Ports from 1 on that are allowed whatever the address is, and those that are for some address. ICMP has no ports: all or
+ * none. What lies between the two sets needs somebody who compares addresses. */
+void endpoint_open_ports(const struct endpoint_table *table, uint8_t protocol, uint8_t direction,
+			 struct port_set *always, struct port_set *sometimes);
 /* Is the verdict for this protocol and direction the same for every address and port? For every address, port by port? */
 enum endpoint_shape { SHAPE_CLOSED, SHAPE_OPEN, SHAPE_PORTS, SHAPE_ADDRESSES };
 enum endpoint_shape endpoint_shape(const struct endpoint_table *table, uint8_t protocol,
 				   uint8_t direction);
+
+/* Facts of the start that rules need. */
+struct endpoint_facts {
+	const struct name_pin *pins;
+	size_t pin_count;
+	const struct address *own;
+	size_t own_count;
+};
+/* Rules in the order in which they are tried; entry.rule is the index in `rules`. Sets entries, ports and the own addresses of
+ * `out`; the defaults are the caller's. False: rule *bad has a host name without a pin, or a suffix. */
+bool endpoints_compile(const struct endpoint_rule *rules, size_t count,
+		       const struct endpoint_facts *facts, struct arena *arena,
+		       struct endpoint_table *out, size_t *bad);
 
 #endif

@@ -176,15 +176,34 @@ static size_t term_count(const struct syscall_row *row)
 	return n;
 }
 
-/* The accumulator behind a row that did not match: any of its terms may have been the last one looked at. */
-static struct accumulator after_row(const struct syscall_row *row)
+static bool same_term(const struct term *s, const struct term *t)
 {
-	size_t n = term_count(row);
-	struct accumulator state = n ? after_term(&row->terms[0]) : (struct accumulator){0};
+	return s->op == t->op && s->arg == t->arg && s->a == t->a && s->b == t->b;
+}
 
-	for (size_t i = 1; i < n; i++)
-		if (!same_accumulator(state, after_term(&row->terms[i])))
-			return (struct accumulator){0};
+/* Rows of a block from `first` to before `end` that agree in their terms before `depth`. */
+struct run {
+	const struct block *block;
+	size_t first, end, depth;
+};
+
+static const struct syscall_row *row_at(const struct block *block, size_t i)
+{
+	return &syscall_rows[block->rows[i]];
+}
+
+/* The accumulator behind a run in which no row matched: any of its terms may have been the last one looked at. */
+static struct accumulator after_run(const struct run *run)
+{
+	const struct syscall_row *row = row_at(run->block, run->first);
+	struct accumulator state = after_term(&row->terms[run->depth]);
+
+	for (size_t i = run->first; i < run->end; i++) {
+		row = row_at(run->block, i);
+		for (size_t k = run->depth, n = term_count(row); k < n; k++)
+			if (!same_accumulator(state, after_term(&row->terms[k])))
+				return (struct accumulator){0};
+	}
 	return state;
 }
 
@@ -235,15 +254,34 @@ static struct label write_term(struct compiler *c, const struct term *term,
 	return loaded ? at : before(c, at, BPF_LD | BPF_W | BPF_ABS, arg_low(term->arg));
 }
 
-static struct label write_row(struct compiler *c, const struct syscall_row *row,
-			      struct accumulator entry, struct label no)
+/* Neighbours that begin with the same term test it once: what follows it is a run of its own. */
+static struct label write_run(struct compiler *c, struct run run, struct accumulator entry,
+			      struct label no)
 {
-	size_t n = term_count(row);
-	struct label at = to_verdict(row_verdict(row, c->features));
+	struct label at = no;
 
-	while (n--)
-		at = write_term(c, &row->terms[n], n ? after_term(&row->terms[n - 1]) : entry, at,
-				no);
+	/* What stands behind a row without further terms is never reached. */
+	for (size_t i = run.first; i < run.end; i++)
+		if (term_count(row_at(run.block, i)) == run.depth) {
+			at = to_verdict(row_verdict(row_at(run.block, i), c->features));
+			run.end = i;
+		}
+	for (size_t end = run.end, first; end > run.first; end = first) {
+		const struct syscall_row *row = row_at(run.block, end - 1);
+		const struct term *term = &row->terms[run.depth];
+
+		first = end - 1;
+		while (first > run.first &&
+		       same_term(&row_at(run.block, first - 1)->terms[run.depth], term))
+			first--;
+
+		const struct run inside = {run.block, first, end, run.depth + 1};
+		struct accumulator state = entry;
+
+		if (first > run.first)
+			state = after_run(&(struct run){run.block, run.first, first, run.depth});
+		at = write_term(c, term, state, write_run(c, inside, after_term(term), at), at);
+	}
 	return at;
 }
 
@@ -252,18 +290,11 @@ static struct label write_block(struct compiler *c, struct block *block)
 	if (block->written)
 		return block->entry;
 
-	struct label at = to_verdict(SECCOMP_RET_ALLOW);
+	const struct run all = {block, 0, block->count, 0};
 
-	for (size_t i = block->count; i-- > 0;) {
-		struct accumulator entry = {0};
-
-		if (i > 0)
-			entry = after_row(&syscall_rows[block->rows[i - 1]]);
-		at = write_row(c, &syscall_rows[block->rows[i]], entry, at);
-	}
+	block->entry = write_run(c, all, (struct accumulator){0}, to_verdict(SECCOMP_RET_ALLOW));
 	block->written = true;
-	block->entry = at;
-	return at;
+	return block->entry;
 }
 
 /* ---- the tree ---- */
@@ -304,12 +335,9 @@ static struct label write_tree(struct compiler *c, size_t first, size_t last)
 static bool same_row(const struct compiler *c, const struct syscall_row *x,
 		     const struct syscall_row *y)
 {
-	for (size_t i = 0; i < TERM_LIMIT; i++) {
-		const struct term *s = &x->terms[i], *t = &y->terms[i];
-
-		if (s->op != t->op || s->arg != t->arg || s->a != t->a || s->b != t->b)
+	for (size_t i = 0; i < TERM_LIMIT; i++)
+		if (!same_term(&x->terms[i], &y->terms[i]))
 			return false;
-	}
 	return row_verdict(x, c->features) == row_verdict(y, c->features);
 }
 
@@ -323,9 +351,27 @@ static bool same_block(const struct compiler *c, const struct block *a, const st
 	return true;
 }
 
-/* The answer of one number from its active rows; calls with equal rows share a block. */
-static bool answer(struct compiler *c, const struct block *rows, struct range *out)
+/* Rows at the end that say what is said anyway when they do not match. */
+static void drop_idle(const struct compiler *c, struct block *rows)
 {
+	uint32_t rest = SECCOMP_RET_ALLOW;
+	size_t n = rows->count;
+	bool whole = n && !term_count(row_at(rows, n - 1));
+	uint16_t last = whole ? rows->rows[n - 1] : 0;
+
+	if (whole)
+		rest = row_verdict(&syscall_rows[rows->rows[--n]], c->features);
+	while (n && row_verdict(row_at(rows, n - 1), c->features) == rest)
+		n--;
+	if (whole)
+		rows->rows[n++] = last;
+	rows->count = (uint8_t)n;
+}
+
+/* The answer of one number from its active rows; calls with equal rows share a block. */
+static bool answer(struct compiler *c, struct block *rows, struct range *out)
+{
+	drop_idle(c, rows);
 	out->block = -1;
 	out->verdict = SECCOMP_RET_ALLOW;
 	if (rows->count && !term_count(&syscall_rows[rows->rows[0]])) {

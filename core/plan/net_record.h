@@ -8,9 +8,10 @@
 #include <stdint.h>
 
 enum net_flag {
-	NET_UNIX_GATE = 1 << 0,	   /* pathname unix sockets are judged here (no Landlock ABI 9) */
-	NET_REMAP = 1 << 1,	   /* port_remap */
-	NET_JUDGE_CONNECT = 1 << 2, /* destinations of inet connects are judged; else the kernel does it */
+	NET_UNIX_GATE = 1 << 0, /* pathname unix sockets are judged here (no Landlock ABI 9) */
+	NET_REMAP = 1 << 1,	/* port_remap */
+	NET_JUDGE_CONNECT =
+		1 << 2, /* destinations of inet connects are judged; else the kernel does it */
 	NET_JUDGE_SEND = 1 << 3,   /* destinations of datagrams are judged */
 	NET_JUDGE_BIND = 1 << 4,   /* inet binds are judged */
 	NET_INGRESS = 1 << 5,	   /* peers of listening sockets are filtered */
@@ -46,8 +47,8 @@ struct net_bind {
 };
 
 enum {
-	IMAGE_NET = 49,	      /* one struct net_record */
-	IMAGE_ENDPOINTS = 50, /* struct endpoint_entry */
+	IMAGE_NET = 49,		   /* one struct net_record */
+	IMAGE_ENDPOINTS = 50,	   /* struct endpoint_entry */
 	IMAGE_ENDPOINT_PORTS = 51, /* struct port_range */
 	IMAGE_OWN_ADDRESSES = 52,  /* struct address */
 	IMAGE_NET_GRANTS = 53,	   /* struct net_grant */

@@ -1,162 +1,451 @@
 /*
- * Network rules that the kernel enforces alone: TCP ports by Landlock, everything else closed by the socket rows of
- * syscalls.def. A rule that names a host or an address needs somebody who compares addresses: an error here, never ignored.
+ * Who enforces the network rules, protocol by protocol: the kernel where it can (closed socket types, ports by Landlock), else the
+ * supervisor. A rule that needs somebody who compares addresses, and nobody stays who could: an error here, never ignored.
  */
 #include "plan/parts.h"
 
 #include "host/uapi.h"
 
+#include <errno.h>
 #include <string.h>
+#include <strings.h>
 
-enum { PORTS = 65536 };
-
-struct ports {
-	uint8_t *access; /* LL_NET_* per port; NULL until the first */
-	size_t count[2]; /* bind, connect */
-};
-
-static void add_ports(struct building *b, struct ports *ports, uint64_t first, uint64_t last,
-		      uint64_t access)
+bool network_needs(const struct networking *n, enum option_id id, struct origin origin,
+		   const char *what, const char *hint)
 {
-	if (!ports->access)
-		ports->access = arena_alloc(b->arena, PORTS);
-	for (uint64_t port = first; port <= last && port < PORTS; port++) {
-		ports->count[access == LL_NET_CONNECT_TCP] += !(ports->access[port] & access);
-		ports->access[port] = (uint8_t)(ports->access[port] | access);
-	}
-}
+	struct building *b = n->b;
 
-static void bind_rules(struct building *b, struct ports *ports)
-{
-	const struct value *value = policy_value(b->policy, OPT_net_allow_bind);
-
-	for (size_t i = 0; i < value->count; i++) {
-		const struct item *item = &value->items[i];
-
-		if ((item->flags & ITEM_ANY) || (item->num == 0 && item->num2 == PORTS - 1))
-			b->plan->handled_net &= ~LL_NET_BIND_TCP;
-		else
-			add_ports(b, ports, item->num, item->num2, LL_NET_BIND_TCP);
-	}
-}
-
-/* "443", "8000-8010" or "*"; false when it is none of these. */
-static bool port_token(const char *text, size_t len, uint64_t *first, uint64_t *last)
-{
-	uint64_t numbers[2] = {0, 0};
-	size_t which = 0, digits = 0;
-
-	if (len == 1 && *text == '*') {
-		*first = 1;
-		*last = PORTS - 1;
-		return true;
-	}
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] == '-' && digits && !which) {
-			which = 1;
-			digits = 0;
-			continue;
-		}
-		if (text[i] < '0' || text[i] > '9' || ++digits > 5)
-			return false;
-		numbers[which] = numbers[which] * 10 + (uint64_t)(text[i] - '0');
-	}
-	*first = numbers[0];
-	*last = which ? numbers[1] : numbers[0];
-	return digits && *first >= 1 && *last < PORTS && *first <= *last;
-}
-
-static bool connect_ports(struct building *b, const struct item *item, const char *list,
-			  struct ports *ports)
-{
-	for (const char *p = list;; p++) {
-		uint64_t first, last;
-
-		while (*p == ' ')
-			p++;
-		size_t len = strcspn(p, ","), used = len;
-		while (used && p[used - 1] == ' ')
-			used--;
-		if (!port_token(p, used, &first, &last)) {
-			error_add(b->err, item->origin, "network.allow",
-				  "%s has no valid port list", error_quote(b->err, item->text));
-			error_hint(
-				b->err,
-				"write tcp://*:443, tcp://*:80,443, tcp://*:8000-8010 or tcp://*");
-			return false;
-		}
-		if (first == 1 && last == PORTS - 1)
-			b->plan->handled_net &= ~LL_NET_CONNECT_TCP;
-		else
-			add_ports(b, ports, first, last, LL_NET_CONNECT_TCP);
-		p += len;
-		if (!*p)
-			return true;
-	}
-}
-
-static bool connect_rule(struct building *b, const struct item *item, struct ports *ports)
-{
-	const char *body = item->text + strlen("tcp://");
-
-	if (!strncmp(item->text, "tcp://", 6)) {
-		const char *list = body + (*body == '*');
-
-		if (!strcmp(body, "*")) {
-			b->plan->handled_net &= ~LL_NET_CONNECT_TCP;
-			return true;
-		}
-		if (*list == ':')
-			return connect_ports(b, item, list + 1, ports);
-	}
-	error_add(b->err, item->origin, "network.allow",
-		  "%s needs the network supervisor, not available in this version",
-		  error_quote(b->err, item->text));
-	error_hint(b->err, "tcp://*:PORTS allows connecting to these TCP ports of any host");
+	/* Whoever checks the policy has said already that this option does not fit the mode. */
+	if (!(options[id].modes & b->request->mode) && b->err->errors)
+		return false;
+	error_add(b->err, origin, option_name(b->arena, id, false),
+		  "%s needs a supervisor that answers system calls%s", what,
+		  b->request->wanted != PLAN_SUPERVISE ? ""
+						       : ", which this kernel does not support");
+	error_hint(b->err, "%s", hint);
 	return false;
 }
 
-static void list_ports(struct building *b, const struct ports *ports)
+/* ---- protocol by protocol ---- */
+
+static void look(const struct networking *n, uint8_t protocol, struct reach *r)
+{
+	static struct port_set nothing; /* never written */
+	const struct endpoint_table *table = &n->b->plan->net.table;
+
+	r->ports = &nothing;
+	r->shape = table->allow_egress ? SHAPE_OPEN : SHAPE_CLOSED;
+	r->port_count = table->allow_egress ? ALL_PORTS - 1 : 0;
+	if (!table->count)
+		return;
+
+	struct port_set *always = arena_new(n->b->arena, struct port_set);
+	struct port_set *sometimes = arena_new(n->b->arena, struct port_set);
+
+	endpoint_open_ports(table, protocol, ENDPOINT_EGRESS, always, sometimes);
+	r->ports = sometimes;
+	r->port_count = port_set_count(sometimes);
+	if (memcmp(always, sometimes, sizeof *always) != 0)
+		r->shape = SHAPE_ADDRESSES;
+	else
+		r->shape = !r->port_count		   ? SHAPE_CLOSED
+			   : r->port_count < ALL_PORTS - 1 ? SHAPE_PORTS
+							   : SHAPE_OPEN;
+}
+
+/* Decides r->judged, and whether Landlock goes on holding `right`. */
+static void choose(const struct networking *n, struct reach *r, uint64_t right)
+{
+	struct plan *plan = n->b->plan;
+	bool kernel = (plan->handled_net & right) != 0;
+	bool few = r->port_count <= LANDLOCK_PORTS;
+
+	switch (r->shape) {
+	case SHAPE_OPEN:
+		plan->handled_net &= ~right;
+		break;
+	case SHAPE_CLOSED:
+		r->judged = r->sockets && (!kernel || n->mapped);
+		break;
+	case SHAPE_PORTS:
+		r->judged = n->mapped || !kernel || (!few && n->answers);
+		break;
+	case SHAPE_ADDRESSES:
+		r->judged = true;
+		break;
+	}
+	/* Beside a supervisor the kernel holds the ports that some address may be reached on, where they are few. */
+	if (r->judged && !few)
+		plan->handled_net &= ~right;
+}
+
+static bool user_degraded(const struct building *b, enum protection_id id)
+{
+	const struct value *value = policy_value(b->policy, OPT_allow_degraded);
+
+	for (size_t i = 0; i < value->count; i++)
+		if (!strcasecmp(value->items[i].text, protections[id].name))
+			return true;
+	return false;
+}
+
+static void choose_tcp(struct networking *n)
+{
+	struct plan *plan = n->b->plan;
+	bool kernel = (plan->handled_net & LL_NET_CONNECT_TCP) != 0;
+
+	n->tcp.sockets = true;
+	choose(n, &n->tcp, LL_NET_CONNECT_TCP);
+	/* The user has accepted what the kernel cannot do: nobody stands in where nobody stays, or where it was switched off
+	 * and no rule says anything. */
+	if (!kernel && n->tcp.shape != SHAPE_ADDRESSES &&
+	    (!n->answers ||
+	     (plan->protection[PROTECT_NET_TCP] == PROTECTION_DISABLED && !n->rule_count)))
+		n->tcp.judged = n->mapped && n->answers;
+	/* Landlock has an errno of its own. */
+	if (n->answers && n->tcp.shape != SHAPE_OPEN && policy_is_set(n->b->policy, OPT_deny_errno))
+		n->tcp.judged |= plan->net.record.deny_errno != EACCES;
+}
+
+static void choose_udp(struct networking *n)
+{
+	n->udp.sockets = n->udp.shape != SHAPE_CLOSED || network_binds_any(n->b, true);
+	if (n->udp.sockets)
+		choose(n, &n->udp, LL_NET_CONNECT_SEND_UDP);
+	else
+		n->b->plan->features |= WHEN_NO_UDP;
+}
+
+static void choose_icmp(struct networking *n)
+{
+	const struct endpoint_table *table = &n->b->plan->net.table;
+	enum endpoint_shape v4 = endpoint_shape(table, ENDPOINT_ICMP, ENDPOINT_EGRESS);
+	enum endpoint_shape v6 = endpoint_shape(table, ENDPOINT_ICMPV6, ENDPOINT_EGRESS);
+
+	n->icmp.shape = v4 == v6 ? v4 : SHAPE_ADDRESSES;
+	n->icmp.sockets = n->icmp.shape != SHAPE_CLOSED;
+	n->icmp.judged = n->icmp.shape == SHAPE_ADDRESSES;
+	if (!n->icmp.sockets)
+		n->b->plan->features |= WHEN_NO_ICMP;
+}
+
+static enum option_id option_of(const struct networking *n, size_t rule)
+{
+	return rule < n->denials		? OPT_net_deny
+	       : rule < n->denials + n->ordered ? OPT_net_rules
+						: OPT_net_allow;
+}
+
+/* Each rule that the kernel alone cannot enforce. */
+static bool refuse_rules(struct networking *n)
+{
+	const struct plan_net *net = &n->b->plan->net;
+	bool ok = true;
+
+	for (size_t i = 0; i < n->rule_count; i++) {
+		const struct endpoint_rule *rule = &n->rules[i];
+		bool tcp = (rule->protocols & ENDPOINT_TCP) && n->tcp.judged;
+		bool udp = (rule->protocols & ENDPOINT_UDP) && n->udp.judged;
+		bool icmp = (rule->protocols & (ENDPOINT_ICMP | ENDPOINT_ICMPV6)) && n->icmp.judged;
+
+		if (!udp && !icmp && !(tcp && rule->target != TARGET_ANY))
+			continue;
+		ok = network_needs(
+			n, option_of(n, i), net->rules[i].origin,
+			error_quote(n->b->err, net->rules[i].text),
+			"the kernel alone enforces tcp://*:PORTS, for any host; `sandlock run` "
+			"without --no-supervisor enforces all rules");
+	}
+	return ok;
+}
+
+/* ---- what the rules ask for beyond destinations ---- */
+
+static bool filters_peers(const struct networking *n)
+{
+	const struct endpoint_table *table = &n->b->plan->net.table;
+
+	return endpoint_shape(table, ENDPOINT_TCP, ENDPOINT_INGRESS) != SHAPE_OPEN ||
+	       endpoint_shape(table, ENDPOINT_UDP, ENDPOINT_INGRESS) != SHAPE_OPEN;
+}
+
+/* May the program join multicast groups? When it may send there, or anywhere. */
+static bool allows_multicast(const struct networking *n)
+{
+	if (n->udp.shape == SHAPE_OPEN)
+		return true;
+	for (size_t i = 0; i < n->rule_count; i++) {
+		const struct endpoint_rule *rule = &n->rules[i];
+
+		if (!rule->allow || !(rule->protocols & ENDPOINT_UDP))
+			continue;
+		if (rule->target == TARGET_GROUP && rule->group == NET_GROUP_MULTICAST)
+			return true;
+		if (rule->target == TARGET_NETWORK &&
+		    address_group(rule->first) == NET_GROUP_MULTICAST &&
+		    address_group(rule->last) == NET_GROUP_MULTICAST)
+			return true;
+	}
+	return false;
+}
+
+static int deny_errno(const struct policy *policy)
+{
+	static const int numbers[] = {ECONNREFUSED, EACCES, EPERM, ENETUNREACH, EHOSTUNREACH};
+
+	return numbers[policy_u64(policy, OPT_deny_errno, 0) % ARRAY_LEN(numbers)];
+}
+
+/* `ok`: no rule was refused. */
+static bool refuse_options(struct networking *n, bool ok)
+{
+	static const enum option_id ids[] = {OPT_port_remap, OPT_publish, OPT_max_connections,
+					     OPT_deny_errno};
+	static const char runs[] = "`sandlock run` has one unless --no-supervisor is given";
+
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+		if (!policy_is_set(n->b->policy, ids[i]) ||
+		    (ids[i] == OPT_port_remap && !policy_bool(n->b->policy, ids[i], false)) ||
+		    (ids[i] == OPT_publish && !policy_value(n->b->policy, ids[i])->count))
+			continue;
+		ok = network_needs(n, ids[i], policy_origin(n->b->policy, ids[i]),
+				   option_name(n->b->arena, ids[i], false), runs);
+	}
+	for (size_t i = 0; filters_peers(n) && i < n->rule_count; i++)
+		if (n->rules[i].directions & ENDPOINT_INGRESS)
+			ok = network_needs(n, OPT_net_rules, n->b->plan->net.rules[i].origin,
+					   error_quote(n->b->err, n->b->plan->net.rules[i].text),
+					   runs);
+	if (!n->b->plan->net.table.allow_ingress)
+		ok = network_needs(n, OPT_default_ingress,
+				   policy_origin(n->b->policy, OPT_default_ingress),
+				   "a verdict for incoming connections", runs);
+	if (ok && n->udp.sockets && n->bind_udp.judged)
+		ok = network_needs(n, OPT_net_allow,
+				   n->rule_count ? n->b->plan->net.rules[0].origin : NO_ORIGIN,
+				   "keeping UDP sockets from binding ports",
+				   "--net-allow-bind 'udp://*' lets them bind every port");
+	return ok;
+}
+
+/* ---- the plan ---- */
+
+static void list_ports(struct networking *n)
+{
+	static struct port_set nothing;
+	struct plan *plan = n->b->plan;
+	const struct {
+		const struct port_set *ports;
+		uint64_t right;
+	} lists[] = {
+		{n->bind_tcp.judged ? &nothing : n->bind_tcp.ports, LL_NET_BIND_TCP},
+		{n->tcp.ports, LL_NET_CONNECT_TCP},
+		{n->bind_udp.judged || !n->udp.sockets ? &nothing : n->bind_udp.ports,
+		 LL_NET_BIND_UDP},
+		{n->udp.sockets ? n->udp.ports : &nothing, LL_NET_CONNECT_SEND_UDP},
+	};
+	size_t cap = 0;
+
+	for (unsigned word = 0; word < ALL_PORTS / 64; word++) {
+		uint64_t any = 0;
+
+		for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+			if (plan->handled_net & lists[i].right)
+				any |= lists[i].ports->word[word];
+		for (unsigned bit = 0; any; any >>= 1, bit++) {
+			struct plan_port port = {.port = (uint16_t)(word * 64 + bit)};
+
+			if (!(any & 1))
+				continue;
+			for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+				if ((plan->handled_net & lists[i].right) &&
+				    port_set_has(lists[i].ports, port.port))
+					port.access |= lists[i].right;
+			plan->ports = arena_grow(n->b->arena, plan->ports, plan->port_count, &cap,
+						 sizeof *plan->ports);
+			plan->ports[plan->port_count++] = port;
+		}
+	}
+}
+
+/* What the supervisor does on behalf has the numbers of the outside, and its own layer must let it. */
+static void choose_outer(struct networking *n)
+{
+	struct plan *plan = n->b->plan;
+	uint64_t lost = 0;
+
+	if (n->mapped)
+		lost = LL_NET_BIND_TCP | LL_NET_CONNECT_TCP | LL_NET_BIND_UDP |
+		       LL_NET_CONNECT_SEND_UDP;
+	if (n->bind_tcp.judged)
+		lost |= LL_NET_BIND_TCP;
+	if (n->bind_udp.judged)
+		lost |= LL_NET_BIND_UDP;
+	plan->outer_net = plan->handled_net & ~lost;
+}
+
+static void set_record(struct networking *n)
+{
+	struct plan *plan = n->b->plan;
+	struct plan_net *net = &plan->net;
+	uint32_t flags = 0;
+
+	if (net->table.allow_egress)
+		flags |= NET_ALLOW_EGRESS;
+	if (net->table.allow_ingress)
+		flags |= NET_ALLOW_INGRESS;
+	if (policy_bool(n->b->policy, OPT_port_remap, false))
+		flags |= NET_REMAP;
+	if (n->tcp.judged || n->udp.judged || n->icmp.judged || n->mapped)
+		flags |= NET_JUDGE_CONNECT;
+	if (n->udp.judged || n->icmp.judged)
+		flags |= NET_JUDGE_SEND;
+	if (n->bind_tcp.judged || n->bind_udp.judged)
+		flags |= NET_JUDGE_BIND;
+	if (filters_peers(n))
+		flags |= NET_INGRESS;
+	net->record.flags = flags;
+	net->record.max_connections = (uint32_t)policy_u64(n->b->policy, OPT_max_connections, 0);
+}
+
+static void set_features(struct networking *n)
+{
+	struct plan *plan = n->b->plan;
+	uint32_t flags = plan->net.record.flags;
+
+	if ((flags & NET_JUDGE_CONNECT) || plan->net.record.max_connections)
+		plan->features |= WHEN_TRAP_CONNECT;
+	if (flags & NET_JUDGE_SEND)
+		plan->features |= WHEN_TRAP_SENDTO | WHEN_TRAP_SENDMSG;
+	if (flags & NET_JUDGE_BIND)
+		plan->features |= WHEN_TRAP_BIND;
+	if (flags & NET_INGRESS)
+		plan->features |= WHEN_INGRESS;
+	if (n->mapped)
+		plan->features |= WHEN_TRAP_NAMES;
+	if (!allows_multicast(n))
+		plan->features |= WHEN_NO_MULTICAST;
+	if ((plan->handled_net & LL_NET_BIND_TCP) || (flags & NET_JUDGE_BIND)) {
+		plan->features |= WHEN_BIND_RULES;
+		if (!n->bind_tcp.port_count)
+			plan->features |= WHEN_NO_BIND_PORTS;
+	}
+	/* The other numbers would show in /proc/net, and names must lead to the addresses that were pinned. */
+	if (((flags & NET_REMAP) && plan_grants(plan, "/proc")) ||
+	    (plan->net.hosts && !plan->view.wanted && n->answers &&
+	     plan_grants(plan, "/etc/hosts")))
+		plan->features |= WHEN_VIRTUAL_FILES;
+}
+
+/* In a view the hosts file lies where programs look for it; unless the user has put one there. */
+static void mount_hosts(struct building *b)
+{
+	static const char path[] = "/etc/hosts";
+	struct plan_view *view = &b->plan->view;
+	size_t at = 0;
+
+	if (!view->wanted || !b->plan->net.hosts)
+		return;
+	for (size_t i = 0; i < view->mount_count; i++)
+		if (!strcmp(view->mounts[i].target, path))
+			return;
+
+	struct plan_mount *mounts = arena_array(b->arena, view->mount_count + 1, sizeof *mounts);
+
+	while (at < view->mount_count && strcmp(view->mounts[at].target, path) < 0)
+		at++;
+	for (size_t i = 0; i < view->mount_count; i++)
+		mounts[i + (i >= at)] = view->mounts[i];
+	mounts[at] = (struct plan_mount){
+		.kind = MOUNT_FILE,
+		.target = path,
+		.content = b->plan->net.hosts,
+		.flags = ITEM_READ_ONLY | ITEM_OPTIONAL,
+		.implied = true,
+	};
+	view->mounts = mounts;
+	view->mount_count++;
+}
+
+/* Paths below which the program may make what it wants may also hold the sockets that it talks to. */
+static void list_grants(struct building *b)
 {
 	struct plan *plan = b->plan;
 
-	if (!ports->access)
-		return;
-	plan->ports = arena_array(b->arena, ports->count[0] + ports->count[1], sizeof *plan->ports);
-	for (size_t port = 0; port < PORTS; port++) {
-		uint64_t access = ports->access[port] & plan->handled_net;
+	plan->net.grants = arena_array(b->arena, plan->rule_count + 1, sizeof *plan->net.grants);
+	for (size_t i = 0; i < plan->rule_count; i++)
+		if ((plan->rules[i].access & LL_RESOLVE_UNIX) && !(plan->rules[i].flags & RULE_OWN))
+			plan->net.grants[plan->net.grant_count++] = plan->rules[i].path;
+}
 
-		if (access)
-			plan->ports[plan->port_count++] =
-				(struct plan_port){.port = (uint16_t)port, .access = access};
-	}
+/* No socket at all is better than an open network: asked for, or nothing is allowed and the kernel cannot check ports. */
+static bool closes_sockets(const struct networking *n)
+{
+	const struct policy *policy = n->b->policy;
+
+	if (policy_bool(policy, OPT_no_net, false))
+		return true;
+	return n->b->plan->protection[PROTECT_NET_TCP] == PROTECTION_DEGRADED && !n->rule_count &&
+	       !n->b->plan->net.table.allow_egress && !n->mapped &&
+	       !policy_value(policy, OPT_net_allow_bind)->count &&
+	       !policy_value(policy, OPT_net_deny_bind)->count;
 }
 
 bool plan_network(struct building *b)
 {
-	const struct value *allow = policy_value(b->policy, OPT_net_allow);
-	const struct value *bind = policy_value(b->policy, OPT_net_allow_bind);
 	struct plan *plan = b->plan;
-	struct ports ports = {0};
-	bool ok = true;
+	struct networking n = {
+		.b = b,
+		.answers = b->request->wanted == PLAN_SUPERVISE && b->host->seccomp_notify,
+		.mapped = policy_bool(b->policy, OPT_port_remap, false) ||
+			  policy_value(b->policy, OPT_publish)->count > 0,
+	};
+	bool ok = network_rules(&n);
 
-	bind_rules(b, &ports);
-	for (size_t i = 0; i < allow->count; i++)
-		ok &= connect_rule(b, &allow->items[i], &ports);
-	list_ports(b, &ports);
-
-	plan->features |= WHEN_NO_UDP | WHEN_NO_NETLINK;
+	plan->net.record.deny_errno = deny_errno(b->policy);
+	list_grants(b);
 	if (!policy_bool(b->policy, OPT_ipv6, true))
 		plan->features |= WHEN_NO_INET6;
-	/* Where the kernel cannot check ports and none are allowed, no socket is better than an open network. */
-	if (policy_bool(b->policy, OPT_no_net, false) ||
-	    (plan->protection[PROTECT_NET_TCP] == PROTECTION_DEGRADED && !allow->count &&
-	     !bind->count))
-		plan->features |= WHEN_NO_INET;
-	if ((plan->handled_net & LL_NET_BIND_TCP) && !(plan->features & WHEN_NO_INET)) {
-		plan->features |= WHEN_BIND_RULES;
-		if (!ports.count[0])
-			plan->features |= WHEN_NO_BIND_PORTS;
+	if (!ok)
+		return false;
+	if (closes_sockets(&n)) {
+		plan->features |= WHEN_NO_INET | WHEN_NO_UDP | WHEN_NO_ICMP | WHEN_NO_MULTICAST;
+		plan->outer_net = plan->handled_net;
+		return true;
 	}
+	look(&n, ENDPOINT_TCP, &n.tcp);
+	look(&n, ENDPOINT_UDP, &n.udp);
+	choose_tcp(&n);
+	choose_udp(&n);
+	choose_icmp(&n);
+	ok = network_binds(&n);
+	if (!n.answers) {
+		ok = refuse_options(&n, refuse_rules(&n) && ok);
+		n.bind_tcp.judged = false;
+	}
+	mount_hosts(b);
+	list_ports(&n);
+	choose_outer(&n);
+	set_record(&n);
+	set_features(&n);
 	return ok;
+}
+
+/* Below ABI 9 the kernel does not check whose socket a path leads to. */
+static bool needs_unix_gate(const struct building *b)
+{
+	return !(b->plan->handled_fs & LL_RESOLVE_UNIX) &&
+	       b->plan->protection[PROTECT_UNIX_RESOLVE] == PROTECTION_DEGRADED &&
+	       !user_degraded(b, PROTECT_UNIX_RESOLVE);
+}
+
+void plan_network_answers(struct building *b)
+{
+	struct plan *plan = b->plan;
+
+	plan->features |= plan->listener ? WHEN_NETLINK : WHEN_NO_NETLINK;
+	if (!plan->listener || !needs_unix_gate(b))
+		return;
+	plan->net.record.flags |= NET_UNIX_GATE;
+	plan->features |= WHEN_TRAP_CONNECT | WHEN_TRAP_SENDTO | WHEN_TRAP_SENDMSG;
 }

@@ -136,6 +136,10 @@ static bool deny_names(struct building *b, struct denied *d)
 
 /* ---- who stays ---- */
 
+#define NETWORK_TRAPS                                                                              \
+	(WHEN_TRAP_CONNECT | WHEN_TRAP_SENDTO | WHEN_TRAP_SENDMSG | WHEN_TRAP_BIND |               \
+	 WHEN_TRAP_NAMES | WHEN_INGRESS | WHEN_VIRTUAL_FILES)
+
 /* What only a supervisor can answer; NULL when nothing is. */
 static const char *needs_listener(const struct plan *plan)
 {
@@ -143,6 +147,8 @@ static const char *needs_listener(const struct plan *plan)
 		return "the process limit";
 	if (plan->features & WHEN_HOSTNAME)
 		return "a host name without a private view";
+	if (plan->features & NETWORK_TRAPS)
+		return "a network rule";
 	if (plan->features & WHEN_NO_SIGNAL_SCOPE)
 		return "keeping signals inside on a kernel without signal scopes";
 	return NULL;
@@ -166,13 +172,14 @@ static bool choose_mode(struct building *b)
 	plan->mode = b->request->wanted;
 	if (plan->mode == PLAN_SUPERVISE && !watched(b))
 		plan->mode = PLAN_IN_PLACE;
-	plan->listener = plan->mode == PLAN_SUPERVISE && notify &&
-			 rows_trap(plan->features | WHEN_LISTENER, b->host->audit_arch);
+	plan->listener = plan->mode == PLAN_SUPERVISE && notify;
 	plan->features |= plan->listener ? WHEN_LISTENER : WHEN_NO_LISTENER;
+	plan_network_answers(b);
 	if (!need || plan->listener)
 		return true;
-	/* Signals: said to be acceptable by allow_degraded; the others were asked for. */
-	if (!(plan->features & (WHEN_PROCESS_LIMIT | WHEN_HOSTNAME)))
+	/* Signals: said to be acceptable by allow_degraded; the others were asked for. network.c has named the rules already. */
+	if (!(plan->features & (WHEN_PROCESS_LIMIT | WHEN_HOSTNAME)) &&
+	    (!(plan->features & NETWORK_TRAPS) || b->err->errors))
 		return true;
 	return error_add(b->err, NO_ORIGIN, NULL,
 			 "%s needs a supervisor that answers system calls%s", need,

@@ -47,13 +47,14 @@ enum plan_feature {
 	WHEN_NO_BIND_PORTS = 1 << 17, /* not one TCP port may be bound */
 	WHEN_HOSTNAME_FILES =
 		1 << 18, /* files that show the host name are readable, so opens are trapped too */
-	WHEN_TRAP_CONNECT = 1 << 19, /* destinations or unix paths that only the supervisor can judge */
+	WHEN_TRAP_CONNECT =
+		1 << 19, /* destinations or unix paths that only the supervisor can judge */
 	WHEN_TRAP_SENDTO = 1 << 20,  /* with an address */
 	WHEN_TRAP_SENDMSG = 1 << 21, /* the address is in memory: every sendmsg and sendmmsg */
 	WHEN_TRAP_BIND = 1 << 22,
-	WHEN_TRAP_NAMES = 1 << 23,   /* getsockname, getpeername: ports have other numbers outside */
-	WHEN_NETLINK = 1 << 24,	     /* NETLINK_ROUTE is answered by the supervisor */
-	WHEN_NO_ICMP = 1 << 25,	     /* no ping sockets */
+	WHEN_TRAP_NAMES = 1 << 23, /* getsockname, getpeername: ports have other numbers outside */
+	WHEN_NETLINK = 1 << 24,	   /* NETLINK_ROUTE is answered by the supervisor */
+	WHEN_NO_ICMP = 1 << 25,	   /* no ping sockets */
 	WHEN_VIRTUAL_FILES = 1 << 26, /* /etc/hosts or /proc/net are served by the supervisor */
 	WHEN_NO_MULTICAST = 1 << 27,
 	WHEN_INGRESS = 1 << 28, /* peers are filtered when a socket listens */
@@ -76,15 +77,16 @@ struct plan_port {
 	uint64_t access; /* LL_NET_* */
 };
 
-enum mount_kind { MOUNT_BIND, MOUNT_TMPFS };
+enum mount_kind { MOUNT_BIND, MOUNT_TMPFS, MOUNT_FILE };
 struct plan_mount {
 	enum mount_kind kind;
-	const char *target; /* absolute path inside */
-	const char *source; /* host path for binds */
-	uint64_t size;	    /* tmpfs bytes, 0 = kernel default */
-	uint32_t mode;	    /* tmpfs root mode, 01777 by default */
-	uint32_t flags;	    /* ITEM_READ_ONLY, ITEM_NOEXEC, ITEM_OPTIONAL */
-	bool implied;	    /* shows a grant below a tmpfs: gives no rights of its own */
+	const char *target;  /* absolute path inside */
+	const char *source;  /* host path for binds */
+	const char *content; /* text of a MOUNT_FILE; a missing target is skipped */
+	uint64_t size;	     /* tmpfs bytes, 0 = kernel default */
+	uint32_t mode;	     /* tmpfs root mode, 01777 by default */
+	uint32_t flags;	     /* ITEM_READ_ONLY, ITEM_NOEXEC, ITEM_OPTIONAL */
+	bool implied;	     /* shows a grant below a tmpfs: gives no rights of its own */
 	struct origin origin;
 };
 
@@ -161,7 +163,8 @@ struct plan {
 
 	/* Landlock */
 	uint64_t handled_fs, handled_net, scoped;
-	uint64_t outer_net; /* of handled_net: what the layer around supervisor and program holds too */
+	uint64_t
+		outer_net; /* of handled_net: what the layer around supervisor and program holds too */
 	uint32_t restrict_flags;
 	enum protection_state protection[PROTECT_COUNT];
 	struct plan_rule *rules; /* sorted by path, duplicates and implied rules merged */
@@ -257,12 +260,29 @@ enum handler_id {
 	HANDLER_netlink,       /* net/netlink.c: calls on a descriptor of the stand-in's range */
 	HANDLER_COUNT
 };
-/* The handler of a trapped number under these features, HANDLER_NONE when the row is not active. */
+/* The handler of a trapped number under these features, HANDLER_NONE when no row is active. Of several rows the first: the one for
+ * the descriptors of the stand-in, whose handler hands on what is not its own. */
 enum handler_id filter_handler(uint32_t features, int nr);
+
+/* verdict.c: who decides about a protocol, and what the answer would be. */
+enum mechanism { MECHANISM_NOTHING, MECHANISM_NO_SOCKET, MECHANISM_LANDLOCK, MECHANISM_SUPERVISOR };
+struct plan_answer {
+	bool allow;
+	enum mechanism mechanism;
+	const struct plan_net_rule *rule; /* NULL: the default */
+};
+/* `protocol`: one of enum endpoint_protocol. */
+enum mechanism plan_connect_mechanism(const struct plan *plan, uint8_t protocol);
+enum mechanism plan_bind_mechanism(const struct plan *plan, uint8_t protocol);
+const char *mechanism_name(enum mechanism mechanism);
+struct plan_answer plan_judge_connect(const struct plan *plan, struct endpoint to);
+struct plan_answer plan_judge_bind(const struct plan *plan, uint8_t protocol, uint16_t port);
 
 /* Text of a plan for `run --explain` and `policy show`. */
 struct json;
 void plan_describe(const struct plan *plan, struct str *out);
 void plan_describe_json(const struct plan *plan, struct json *j);
+/* "file:line:col" or "--flag"; nothing when it is unknown. */
+void origin_words(struct origin origin, struct str *out);
 
 #endif

@@ -9,18 +9,19 @@ enum { CAP_OF_SETGID = 6, CAP_OF_SETUID = 7 };
 
 /* What asks for a view. `hard`: nothing else can give it. */
 struct wishes {
-	bool private, mounts, user, proc, hostname;
+	bool private, mounts, user, proc, hostname, hosts;
 	bool shields;
 	bool memory; /* optional tmpfs: where there is a view */
-	struct origin private_origin, mounts_origin, user_origin, proc_origin, hostname_origin;
+	struct origin private_origin, mounts_origin, user_origin, proc_origin, hostname_origin,
+		hosts_origin;
 };
 
 static const enum option_id grant_ids[] = {OPT_fs_read,	       OPT_fs_read_if_exists,
 					   OPT_fs_read_noexec, OPT_fs_exec,
 					   OPT_fs_write,       OPT_fs_write_if_exists};
 
-/* The first grant at or below /proc; "/" counts, because it shows /proc too. */
-static bool grants_proc(const struct policy *policy, struct origin *origin)
+/* The first grant at, below or above `path`: "/" shows /proc too. */
+static bool grants(const struct policy *policy, const char *path, struct origin *origin)
 {
 	for (size_t i = 0; i < ARRAY_LEN(grant_ids); i++) {
 		const struct value *value = policy_value(policy, grant_ids[i]);
@@ -28,7 +29,7 @@ static bool grants_proc(const struct policy *policy, struct origin *origin)
 		for (size_t k = 0; k < value->count; k++) {
 			const struct item *item = &value->items[k];
 
-			if (!path_beneath(item->text, "/proc") && strcmp(item->text, "/") != 0)
+			if (!path_beneath(item->text, path) && !path_beneath(path, item->text))
 				continue;
 			*origin = item->origin;
 			return true;
@@ -200,7 +201,9 @@ static bool collect(struct building *b, struct wishes *w)
 	w->shields = b->request->shield_count > 0;
 	w->private = policy_u64(policy, OPT_view, VIEW_AUTO) == VIEW_PRIVATE;
 	w->private_origin = policy_origin(policy, OPT_view);
-	w->proc = grants_proc(policy, &w->proc_origin);
+	w->proc = grants(policy, "/proc", &w->proc_origin);
+	/* Names of network rules were given addresses: programs inside find them in a hosts file of their own. */
+	w->hosts = b->request->pin_count && grants(policy, "/etc/hosts", &w->hosts_origin);
 	w->hostname = policy_text(policy, host_name, NULL) != NULL;
 	w->hostname_origin = policy_origin(policy, host_name);
 	if (w->hostname)
@@ -280,7 +283,7 @@ bool plan_view(struct building *b)
 		return false;
 
 	hard = w.private || w.mounts || w.user || w.shields;
-	if (!hard && !w.hostname && !w.memory && !(w.proc && !no_proc)) {
+	if (!hard && !w.hostname && !w.hosts && !w.memory && !(w.proc && !no_proc)) {
 		if (w.proc && b->request->wanted == PLAN_SUPERVISE &&
 		    policy_u64(b->policy, OPT_view, VIEW_AUTO) != VIEW_NONE)
 			error_warn(
@@ -306,6 +309,7 @@ bool plan_view(struct building *b)
 		       : w.mounts   ? w.mounts_origin
 		       : w.user	    ? w.user_origin
 		       : w.hostname ? w.hostname_origin
+		       : w.hosts    ? w.hosts_origin
 				    : w.proc_origin;
 	if (w.proc && no_proc)
 		error_warn(

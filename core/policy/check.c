@@ -2,7 +2,7 @@
  * What cannot stand together: options of later versions, options the chosen mode cannot carry, and contradictions. Everything is
  * reported, each problem with the places of both sides.
  */
-#include "policy/values.h"
+#include "policy/endpoint.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -179,15 +179,19 @@ static void check_no_net(struct check *c)
 static void check_ports(struct check *c)
 {
 	const struct value *ports = &c->policy->values[OPT_net_allow_bind];
-	const struct item *any = NULL;
+	const struct item *anys[2] = {NULL, NULL}; /* of TCP, of UDP */
 
-	for (size_t i = 0; i < ports->count && !any; i++)
-		if (ports->items[i].flags & ITEM_ANY)
-			any = &ports->items[i];
-	for (size_t i = 0; any && i < ports->count; i++) {
+	for (size_t i = 0; i < ports->count; i++) {
 		const struct item *item = &ports->items[i];
 
-		if (item->flags & ITEM_ANY)
+		if ((item->flags & ITEM_ANY) && !anys[(item->flags & ITEM_UDP) != 0])
+			anys[(item->flags & ITEM_UDP) != 0] = item;
+	}
+	for (size_t i = 0; i < ports->count; i++) {
+		const struct item *item = &ports->items[i];
+		const struct item *any = anys[(item->flags & ITEM_UDP) != 0];
+
+		if (!any || (item->flags & ITEM_ANY))
 			continue;
 		c->ok = false;
 		error_add(c->err, item->origin, key_of(c, OPT_net_allow_bind, item->origin),
@@ -196,6 +200,104 @@ static void check_ports(struct check *c)
 		error_note(c->err, "the wildcard is given at %s", error_place(c->err, any->origin));
 		error_hint(c->err, "give either * or ports");
 		return;
+	}
+}
+
+static void refuse(struct check *c, enum option_id id, const struct item *item, const char *why,
+		   const char *hint)
+{
+	c->ok = false;
+	error_add(c->err, item->origin, key_of(c, id, item->origin), "%s %s",
+		  error_quote(c->err, item->text), why);
+	error_hint(c->err, "%s", hint);
+}
+
+/* What the grammar knows and this version cannot keep. */
+static void check_rule(struct check *c, enum option_id id, const struct item *item,
+		       const struct endpoint_rule *rule)
+{
+	if (rule->target == TARGET_SUFFIX)
+		refuse(c, id, item, "needs the DNS forwarder, not available in this version",
+		       "write the names in full");
+	else if (rule->target == TARGET_NAME && !rule->allow)
+		refuse(c, id, item,
+		       "denies a name: what it names is reached by other names as well",
+		       "deny its addresses, or a group");
+}
+
+static void check_rules(struct check *c)
+{
+	const struct value *allow = &c->policy->values[OPT_net_allow];
+	const struct value *ordered = &c->policy->values[OPT_net_rules];
+	struct complaint unheard = {.arena = &c->err->arena};
+	struct endpoint_rule rule, *rules;
+	size_t count;
+
+	for (size_t i = 0; i < allow->count; i++)
+		if (endpoint_parse(allow->items[i].text, false, unheard.arena, &rule, &unheard))
+			check_rule(c, OPT_net_allow, &allow->items[i], &rule);
+	for (size_t i = 0; i < ordered->count; i++) {
+		if (!endpoint_parse_tokens(ordered->items[i].text, unheard.arena, &rules, &count,
+					   &unheard))
+			continue;
+		for (size_t k = 0; k < count; k++)
+			check_rule(c, OPT_net_rules, &ordered->items[i], &rules[k]);
+	}
+}
+
+static void check_default(struct check *c)
+{
+	static const enum option_id one[] = {OPT_default_egress, OPT_default_ingress};
+
+	for (size_t i = 0; i < ARRAY_LEN(one); i++)
+		if (first(c, OPT_net_default) && first(c, one[i]))
+			conflict(c, one[i], policy_origin(c->policy, one[i]), OPT_net_default,
+				 "that one is for both directions");
+}
+
+static bool is_unspecified(const struct endpoint_publish *p)
+{
+	return !p->address.high && (p->address.low == 0 || p->address.low == ADDRESS_MAPPED);
+}
+
+/* Do both want the same port of this machine? :: takes the port of IPv4 along. */
+static bool same_host_port(const struct endpoint_publish *a, const struct endpoint_publish *b)
+{
+	if (a->protocol != b->protocol || a->host != b->host)
+		return false;
+	if (address_equal(a->address, b->address))
+		return true;
+	return (is_unspecified(a) && (a->family == b->family || a->family == ENDPOINT_IPV6)) ||
+	       (is_unspecified(b) && (a->family == b->family || b->family == ENDPOINT_IPV6));
+}
+
+static void check_published(struct check *c)
+{
+	const struct value *value = &c->policy->values[OPT_publish];
+	struct complaint unheard = {.arena = &c->err->arena};
+	struct endpoint_publish *all = arena_array(unheard.arena, value->count, sizeof *all);
+
+	for (size_t i = 0; i < value->count && c->err->dropped == 0; i++) {
+		if (!endpoint_parse_publish(value->items[i].text, &all[i], &unheard))
+			continue;
+		for (size_t k = 0; k < i; k++) {
+			bool guest =
+				all[i].protocol == all[k].protocol && all[i].guest == all[k].guest;
+
+			if (!guest && !same_host_port(&all[i], &all[k]))
+				continue;
+			c->ok = false;
+			error_add(c->err, value->items[i].origin,
+				  key_of(c, OPT_publish, value->items[i].origin),
+				  "%s: port %u %s is published already",
+				  error_quote(c->err, value->items[i].text),
+				  guest ? all[i].guest : all[i].host,
+				  guest ? "of the program" : "of this machine");
+			error_note(c->err, "first by %s at %s",
+				   error_quote(c->err, value->items[k].text),
+				   error_place(c->err, value->items[k].origin));
+			break;
+		}
 	}
 }
 
@@ -291,6 +393,9 @@ bool policy_check(const struct policy *policy, unsigned mode, struct error *err)
 	check_ids(&c);
 	check_no_net(&c);
 	check_ports(&c);
+	check_rules(&c);
+	check_default(&c);
+	check_published(&c);
 	check_syscalls(&c);
 	check_processors(&c);
 	check_mounts(&c);

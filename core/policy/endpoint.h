@@ -13,6 +13,8 @@ struct address {
 	uint64_t high, low;
 };
 
+#define ADDRESS_MAPPED 0xffff00000000ULL /* `low` of ::ffff:0.0.0.0 */
+
 enum { ENDPOINT_IPV4 = 4, ENDPOINT_IPV6 = 6 }; /* families; 0 = either */
 
 enum endpoint_protocol {
@@ -76,7 +78,9 @@ struct endpoint_publish {
  * wildcard names). A rule without a scheme is TCP and UDP. `deny`: names are refused with a hint. */
 bool endpoint_parse(const char *text, bool deny, struct arena *arena, struct endpoint_rule *out,
 		    struct complaint *c);
-/* Always with a scheme; parsing it gives the same rule. One text per protocol of the rule, joined with '+'. */
+/* Is this an IPv6 address that was most likely meant as address and port ("::1:443")? It is read as the address. */
+bool endpoint_is_ambiguous(const char *text);
+/* Always with a scheme, the protocols joined with '+'; parsing it gives the same rule (action and direction apart). */
 const char *endpoint_render(struct arena *arena, const struct endpoint_rule *rule);
 /* network.rules: one or more tokens ACTION[:DIRECTION]@TARGET[:PROTOCOL[:PORTS]], separated by commas. */
 bool endpoint_parse_tokens(const char *text, struct arena *arena, struct endpoint_rule **out,
@@ -87,10 +91,17 @@ bool endpoint_parse_publish(const char *text, struct endpoint_publish *out, stru
  * ("2130706433", "0x7f.1") are addresses too. */
 bool address_parse(const char *text, struct address *out, uint8_t *family);
 const char *address_render(struct arena *arena, struct address address);
+/* The first and last address that share `prefix` of the 128 bits (IPv4: 96 more than is written). */
+void address_network(struct address address, unsigned prefix, struct address *first,
+		     struct address *last);
+/* The IPv4 address inside one of NAT64 (64:ff9b::/96), 6to4 (2002::/16) or ::a.b.c.d; false when there is none. */
+bool address_embedded(struct address address, struct address *ipv4);
 /* 4 or 6. */
 uint8_t address_family(struct address address);
 enum endpoint_group address_group(struct address address); /* never NET_GROUP_HOST */
 const char *net_group_name(enum endpoint_group group);
+enum endpoint_group net_group_by_name(
+	const char *text); /* NET_GROUP_NONE: not one to write in rules */
 static inline bool address_within(struct address a, struct address first, struct address last)
 {
 	return (a.high > first.high || (a.high == first.high && a.low >= first.low)) &&
@@ -100,6 +111,17 @@ static inline bool address_equal(struct address a, struct address b)
 {
 	return a.high == b.high && a.low == b.low;
 }
+
+/* ---- the rules of a whole policy ---- */
+
+/* What happens where no rule decides. Leaving: default_egress or default as given; else allowed when there are denials and neither
+ * allows nor ordered rules (an empty list of allows is one that allows nothing). Arriving: default_ingress or default as given;
+ * else allowed. */
+bool endpoint_default(const struct policy *policy, enum endpoint_direction direction);
+/* May every port be bound that deny_bind does not name (of the protocols that it names)? With denials and no allow_bind. */
+bool endpoint_binds_open(const struct policy *policy);
+/* Is everything that `rule` says said by `by` as well? Both allow; false when in doubt. */
+bool endpoint_covers(const struct endpoint_rule *by, const struct endpoint_rule *rule);
 
 /* Every distinct host name in the policy's rules, in order of first appearance, with the origin of the rule. */
 struct endpoint_name {

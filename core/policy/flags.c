@@ -317,7 +317,9 @@ static void join_hosts_and_ports(struct parser *p)
 			add_value(p, OPT_net_allow, arena_printf(arena, "tcp://%s", host), flag);
 		for (size_t k = 0; k < ports->count; k++)
 			add_value(p, OPT_net_allow,
-				  arena_printf(arena, "tcp://%s:%s", host, ports->items[k].text),
+				  arena_printf(arena,
+					       strchr(host, ':') ? "tcp://[%s]:%s" : "tcp://%s:%s",
+					       host, ports->items[k].text),
 				  ports->items[k].origin.file);
 	}
 }

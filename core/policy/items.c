@@ -1,5 +1,5 @@
 /* One element of an option: from text by the option's kind, and back to text. */
-#include "policy/values.h"
+#include "policy/endpoint.h"
 
 #include <string.h>
 
@@ -89,9 +89,6 @@ static bool parse_string(struct parse *p, const char *text, struct item *item)
 		return value_name(text, &p->c);
 	case OPT_hostname:
 		return value_hostname(text, &p->c);
-	case OPT_net_allow:
-	case OPT_net_deny:
-		return value_net_rule(text, &p->c);
 	default:
 		return true;
 	}
@@ -157,18 +154,40 @@ static bool parse_rlimit(struct parse *p, const char *text, struct item *item)
 
 static bool parse_ports(struct parse *p, const char *text, struct item *item)
 {
-	bool any;
-
-	if (!value_ports(text, &item->num, &item->num2, &any, &p->c))
+	if (!value_ports(text, item, &p->c))
 		return false;
-	if (any && p->id == OPT_net_deny_bind) {
+	if ((item->flags & ITEM_ANY) && p->id == OPT_net_deny_bind) {
 		complain(&p->c, "the wildcard is not accepted here");
 		suggest(&p->c, "without allow_bind nothing can be bound anyway");
 		return false;
 	}
 	item->text = text;
-	item->flags = any ? ITEM_ANY : 0;
 	return true;
+}
+
+static bool parse_endpoint(struct parse *p, const char *text, struct item *item)
+{
+	struct endpoint_rule rule;
+
+	item->text = text;
+	return endpoint_parse(text, p->id == OPT_net_deny, p->c.arena, &rule, &p->c);
+}
+
+static bool parse_net_rules(struct parse *p, const char *text, struct item *item)
+{
+	struct endpoint_rule *rules;
+	size_t count;
+
+	item->text = text;
+	return endpoint_parse_tokens(text, p->c.arena, &rules, &count, &p->c);
+}
+
+static bool parse_publish(struct parse *p, const char *text, struct item *item)
+{
+	struct endpoint_publish publish;
+
+	item->text = text;
+	return endpoint_parse_publish(text, &publish, &p->c);
 }
 
 static bool parse_user(struct parse *p, const char *text, struct item *item)
@@ -195,6 +214,9 @@ static const struct {
 	[KIND_RLIMIT] = {parse_rlimit, "limit"},
 	[KIND_PORTS] = {parse_ports, "ports"},
 	[KIND_USER] = {parse_user, "user"},
+	[KIND_ENDPOINT] = {parse_endpoint, "rule"},
+	[KIND_NET_RULES] = {parse_net_rules, "rule"},
+	[KIND_PUBLISH] = {parse_publish, "port mapping"},
 };
 
 /* A flag as typed names the option already; a file position, --set and the API do not. */
@@ -203,6 +225,24 @@ static const char *message_key(enum option_id id, struct origin origin, struct e
 	if (origin.file && origin.line == 0 && strcmp(origin.file, "--set") != 0)
 		return NULL;
 	return option_name(&err->arena, id, !origin.file);
+}
+
+/* Accepted, but perhaps not what was meant. */
+static void warn_about(enum option_id id, const struct item *item, struct error *err)
+{
+	const char *key = message_key(id, item->origin, err);
+
+	if (id == OPT_name && !name_is_plain(item->text))
+		error_warn(
+			err, item->origin, key, "W002",
+			"%s is awkward to type; letters, digits, \".\", \"_\" and \"-\" are better",
+			error_quote(err, item->text));
+	if (options[id].kind == KIND_ENDPOINT && endpoint_is_ambiguous(item->text)) {
+		error_warn(err, item->origin, key, "W004",
+			   "%s is an IPv6 address with every port, not an address and a port",
+			   error_quote(err, item->text));
+		error_hint(err, "a port is written behind brackets: [ADDRESS]:PORT");
+	}
 }
 
 static bool parse_one(struct parse *p, const char *text, struct origin origin, struct value *into,
@@ -217,11 +257,7 @@ static bool parse_one(struct parse *p, const char *text, struct origin origin, s
 			error_hint(err, "%s", p->c.hint);
 		return false;
 	}
-	if (p->id == OPT_name && !name_is_plain(item.text))
-		error_warn(
-			err, origin, message_key(p->id, origin, err), "W002",
-			"%s is awkward to type; letters, digits, \".\", \"_\" and \"-\" are better",
-			error_quote(err, item.text));
+	warn_about(p->id, &item, err);
 	into->items = arena_grow(p->c.arena, into->items, into->count, &into->cap, sizeof item);
 	into->items[into->count++] = item;
 	into->set = true;
@@ -231,6 +267,7 @@ static bool parse_one(struct parse *p, const char *text, struct origin origin, s
 static bool parse_parts(struct parse *p, const char *text, struct origin origin, struct value *into,
 			struct error *err)
 {
+	const char *scheme = "";
 	bool ok = true;
 
 	for (;; text++) {
@@ -240,8 +277,18 @@ static bool parse_parts(struct parse *p, const char *text, struct origin origin,
 			start++;
 		while (end > start && text[end - 1] == ' ')
 			end--;
-		ok &= parse_one(p, arena_strndup(p->c.arena, text + start, end - start), origin,
-				into, err);
+		const char *part = arena_strndup(p->c.arena, text + start, end - start);
+		/* udp://53,54: the scheme is that of the whole list. */
+		if (p->option->kind == KIND_PORTS) {
+			const char *colon = strstr(part, "://");
+
+			if (colon)
+				scheme =
+					arena_strndup(p->c.arena, part, (size_t)(colon - part) + 3);
+			else
+				part = arena_printf(p->c.arena, "%s%s", scheme, part);
+		}
+		ok &= parse_one(p, part, origin, into, err);
 		text += n;
 		if (!*text)
 			return ok;
@@ -368,6 +415,7 @@ bool item_is_neutral(enum option_id id, const struct item *item)
 		{OPT_audit_format, "json"},
 		{OPT_rename_dirs, "emulate"},
 		{OPT_on_secret_violation, "block-and-log"},
+		{OPT_deny_errno, "ECONNREFUSED"},
 	};
 	enum option_kind kind = options[id].kind;
 

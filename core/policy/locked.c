@@ -2,7 +2,7 @@
  * Locked policies: what may be laid on top of one. A later layer may take grants away, add denials, lower limits and set
  * switches in the safe direction; the result is compared with the locked state, so it does not matter how a layer gets there.
  */
-#include "policy/values.h"
+#include "policy/endpoint.h"
 
 #include <string.h>
 
@@ -82,15 +82,12 @@ static const struct rule {
 	{OPT_caps, RANKED, "none|files|keep", "files"},
 	{OPT_view, RANKED, "private|auto|none", "auto"},
 	{OPT_descendants, RANKED, "kill|wait|leave", "kill"},
-	{OPT_default_egress, RANKED, "deny|allow", "deny"},
-	{OPT_default_ingress, RANKED, "deny|allow", "allow"},
 	{OPT_user, FIXED, NULL, NULL},
 	{OPT_uid, FIXED, NULL, NULL},
 	{OPT_gid, FIXED, NULL, NULL},
 	{OPT_chroot, FIXED, NULL, NULL},
 	{OPT_workdir, FIXED, NULL, NULL},
 	{OPT_image, FIXED, NULL, NULL},
-	{OPT_net_rules, FIXED, NULL, NULL},
 	{OPT_on_exit, FIXED, NULL, NULL},
 	{OPT_on_error, FIXED, NULL, NULL},
 };
@@ -109,6 +106,23 @@ static struct origin edit_origin(const struct comparison *c, enum option_id id)
 		if (c->layer->edits[i].id == id)
 			return c->layer->edits[i].item.origin;
 	return c->by;
+}
+
+/* The element that the layer gave, else where it took something away. */
+static struct origin last_origin(const struct comparison *c, enum option_id id)
+{
+	static const enum option_id also[] = {OPT_net_default, OPT_net_deny, OPT_net_allow,
+					      OPT_net_rules};
+
+	for (size_t i = 0; i <= ARRAY_LEN(also); i++) {
+		enum option_id from = i ? also[i - 1] : id;
+
+		if (c->layer->values[from].count)
+			return policy_origin(c->layer, from);
+		if (id == OPT_net_deny_bind)
+			break;
+	}
+	return edit_origin(c, id == OPT_net_deny_bind ? OPT_net_allow_bind : OPT_net_allow);
 }
 
 static void widens(struct comparison *c, enum option_id id, struct origin where,
@@ -175,7 +189,23 @@ static bool covered_path(const struct policy *locked, enum option_id id, const s
 static bool covered_ports(const struct value *ports, const struct item *item)
 {
 	for (size_t i = 0; i < ports->count; i++)
-		if (ports->items[i].num <= item->num && item->num2 <= ports->items[i].num2)
+		if ((ports->items[i].flags & ITEM_UDP) == (item->flags & ITEM_UDP) &&
+		    ports->items[i].num <= item->num && item->num2 <= ports->items[i].num2)
+			return true;
+	return false;
+}
+
+static bool covered_endpoint(const struct value *allows, const struct item *item,
+			     struct arena *arena)
+{
+	struct complaint unheard = {.arena = arena};
+	struct endpoint_rule rule, by;
+
+	if (!endpoint_parse(item->text, false, arena, &rule, &unheard))
+		return false;
+	for (size_t i = 0; i < allows->count; i++)
+		if (endpoint_parse(allows->items[i].text, false, arena, &by, &unheard) &&
+		    endpoint_covers(&by, &rule))
 			return true;
 	return false;
 }
@@ -188,6 +218,8 @@ static bool covered(const struct comparison *c, enum option_id id, const struct 
 		return true;
 	if (id == OPT_net_allow_bind)
 		return covered_ports(before, item);
+	if (id == OPT_net_allow)
+		return covered_endpoint(before, item, &c->err->arena);
 	return options[id].kind == KIND_PATH && covered_path(c->locked, id, item);
 }
 
@@ -298,6 +330,80 @@ static void compare_fixed(struct comparison *c, enum option_id id)
 			widens(c, id, after->items[i].origin, &after->items[i], "changing it to");
 }
 
+/* ---- network ---- */
+
+/* Do all rules of this element deny (or all allow)? */
+static bool all_rules(struct comparison *c, const struct item *item, bool allow)
+{
+	struct complaint unheard = {.arena = &c->err->arena};
+	struct endpoint_rule *list;
+	size_t count;
+
+	if (!endpoint_parse_tokens(item->text, unheard.arena, &list, &count, &unheard))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (list[i].allow != allow)
+			return false;
+	return true;
+}
+
+/* The first match decides, so denials may come anywhere and allows may go; what stays keeps its order. */
+static void compare_ordered(struct comparison *c)
+{
+	const struct value *before = &c->locked->values[OPT_net_rules];
+	const struct value *after = &c->result->values[OPT_net_rules];
+	size_t next = 0;
+
+	for (size_t i = 0; i <= after->count; i++) {
+		const struct item *item = i < after->count ? &after->items[i] : NULL;
+		size_t at = next;
+
+		while (at < before->count &&
+		       !(item && item_matches(OPT_net_rules, item, &before->items[at])))
+			at++;
+		if (item && at == before->count) {
+			if (!all_rules(c, item, false))
+				widens(c, OPT_net_rules, item->origin, item, "adding");
+			continue;
+		}
+		for (; next < at; next++)
+			if (!all_rules(c, &before->items[next], true))
+				widens(c, OPT_net_rules, edit_origin(c, OPT_net_rules),
+				       &before->items[next], "removing or moving");
+		next = item ? at + 1 : at;
+	}
+}
+
+/* Denials of one protocol leave the other as it is. */
+static bool opens_binds(const struct policy *policy, uint32_t udp)
+{
+	const struct value *deny = &policy->values[OPT_net_deny_bind];
+
+	for (size_t i = 0; i < deny->count; i++)
+		if ((deny->items[i].flags & ITEM_UDP) == udp)
+			return endpoint_binds_open(policy);
+	return false;
+}
+
+/* Where denials alone open the rest, the first denial and the last allow to go are what widens. */
+static void compare_defaults(struct comparison *c)
+{
+	static const struct {
+		enum option_id id;
+		enum endpoint_direction direction;
+	} ways[] = {{OPT_default_egress, ENDPOINT_EGRESS}, {OPT_default_ingress, ENDPOINT_INGRESS}};
+
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++)
+		if (endpoint_default(c->result, ways[i].direction) &&
+		    !endpoint_default(c->locked, ways[i].direction))
+			widens(c, ways[i].id, last_origin(c, ways[i].id), NULL,
+			       "allowing what no rule names");
+	if ((opens_binds(c->result, 0) && !opens_binds(c->locked, 0)) ||
+	    (opens_binds(c->result, ITEM_UDP) && !opens_binds(c->locked, ITEM_UDP)))
+		widens(c, OPT_net_deny_bind, last_origin(c, OPT_net_deny_bind), NULL,
+		       "allowing every port but the denied ones");
+}
+
 bool policy_narrows(const struct policy *locked, struct origin by, const struct policy *layer,
 		    const struct policy *result, struct error *err)
 {
@@ -334,5 +440,7 @@ bool policy_narrows(const struct policy *locked, struct origin by, const struct 
 			break;
 		}
 	}
+	compare_ordered(&c);
+	compare_defaults(&c);
 	return c.ok;
 }

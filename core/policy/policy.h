@@ -22,8 +22,11 @@ enum option_kind {
 	KIND_MOUNT,    /* text target, text2 source; flags ITEM_READ_ONLY, ITEM_NOEXEC */
 	KIND_TMPFS,    /* text target, num size in bytes (0 = kernel default), num2 mode, flags */
 	KIND_RLIMIT, /* text canonical lower-case name, num soft, num2 hard; UINT64_MAX = unlimited */
-	KIND_PORTS, /* bind ports: num lo, num2 hi; text as written; "*" is 0..65535 with ITEM_ANY */
+	KIND_PORTS, /* bind ports: num lo, num2 hi; text as written; "*" is 0..65535 with ITEM_ANY; TCP unless ITEM_UDP */
 	KIND_USER, /* text "UID:GID" or names as written, resolved at run time; num uid, num2 gid when ITEM_NUMERIC */
+	KIND_ENDPOINT,	/* text as written, accepted by endpoint_parse() */
+	KIND_NET_RULES, /* text as written, accepted by endpoint_parse_tokens(): one or more rules */
+	KIND_PUBLISH,	/* text as written, accepted by endpoint_parse_publish() */
 };
 
 enum item_flag {
@@ -33,6 +36,7 @@ enum item_flag {
 	ITEM_PASS = 1 << 3, /* environment: value comes from the caller */
 	ITEM_ANY = 1 << 4,  /* the wildcard */
 	ITEM_NUMERIC = 1 << 5,
+	ITEM_UDP = 1 << 6, /* bind ports: of UDP */
 };
 
 /* Where an option may be used (column `modes` of options.def). */

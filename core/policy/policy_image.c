@@ -39,7 +39,7 @@ struct image_dependency {
 	uint32_t zero;
 };
 
-enum { ITEM_FLAGS_ALL = (ITEM_NUMERIC << 1) - 1 };
+enum { ITEM_FLAGS_ALL = (ITEM_UDP << 1) - 1 };
 
 static uint32_t add_hash(uint32_t hash, const char *text)
 {
@@ -222,6 +222,11 @@ static bool in_range(const struct option *o, const struct item *item)
 		return item->num <= item->num2;
 	case KIND_PORTS:
 		return item->num <= item->num2 && item->num2 <= 65535;
+	case KIND_ENDPOINT:
+	case KIND_NET_RULES:
+	case KIND_PUBLISH:
+		return item->text[0] && !item->num &&
+		       !item->num2; /* parsed again by whoever needs them */
 	}
 	return false;
 }

@@ -320,6 +320,9 @@ static void add_scalar(struct load *l, enum option_id id, const struct toml_node
 	case KIND_TMPFS:
 	case KIND_RLIMIT:
 	case KIND_USER:
+	case KIND_ENDPOINT:
+	case KIND_NET_RULES:
+	case KIND_PUBLISH:
 		add_string(l, id, node);
 		return;
 	}
@@ -359,10 +362,38 @@ static void add_map(struct load *l, enum option_id id, const struct toml_node *n
 	}
 }
 
+static const struct toml_node *child(const struct toml_node *table, const char *key)
+{
+	for (const struct toml_node *n = table ? table->first : NULL; n; n = n->next) {
+		if (strcmp(n->key, key) == 0)
+			return n;
+	}
+	return NULL;
+}
+
+/* Keys of [network] in earlier releases. Beside today's spelling they are unknown fields, as they are to the reference. */
+static enum option_id find_key(struct load *l, const struct toml_node *section,
+			       const struct toml_node *node)
+{
+	static const struct {
+		char old[10], now[11];
+	} renamed[] = {{"net_bind", "allow_bind"}, {"net_allow", "allow"}, {"net_deny", "deny"}};
+
+	for (size_t i = 0; i < ARRAY_LEN(renamed); i++) {
+		if (strcmp(section->key, "network") != 0 ||
+		    strcmp(node->key, renamed[i].old) != 0 || child(section, renamed[i].now))
+			continue;
+		error_warn(l->err, key_place(l, node), section->key, "W001",
+			   "an older spelling; write %s", renamed[i].now);
+		return option_by_key("network", renamed[i].now);
+	}
+	return option_by_key(section->key, node->key);
+}
+
 static void add_section(struct load *l, const struct toml_node *section)
 {
 	for (const struct toml_node *n = section->first; n; n = n->next) {
-		enum option_id id = option_by_key(section->key, n->key);
+		enum option_id id = find_key(l, section, n);
 
 		if (id == OPT_COUNT || !in_schema(id, section->key))
 			unknown_field(l, n, section->key);
@@ -384,15 +415,6 @@ static bool is_section(const char *name)
 			return true;
 	}
 	return false;
-}
-
-static const struct toml_node *child(const struct toml_node *table, const char *key)
-{
-	for (const struct toml_node *n = table ? table->first : NULL; n; n = n->next) {
-		if (strcmp(n->key, key) == 0)
-			return n;
-	}
-	return NULL;
 }
 
 static bool sets_chroot(const struct toml_node *root)

@@ -443,28 +443,37 @@ static bool scan_port(const char **p, uint64_t *out, struct complaint *c)
 	return true;
 }
 
-bool value_ports(const char *text, uint64_t *lo, uint64_t *hi, bool *any, struct complaint *c)
+bool value_ports(const char *text, struct item *out, struct complaint *c)
 {
 	const char *p = skip_blanks(text);
 
-	*any = false;
+	out->flags &= ~(uint32_t)(ITEM_ANY | ITEM_UDP);
+	if (strncmp(p, "udp://", 6) == 0)
+		out->flags |= ITEM_UDP;
+	if ((out->flags & ITEM_UDP) || strncmp(p, "tcp://", 6) == 0) {
+		p = skip_blanks(p + 6);
+	} else if (strstr(p, "://")) {
+		complain(c, "unknown scheme, expected tcp:// or udp://");
+		suggest(c, "ports of both protocols are two elements");
+		return false;
+	}
 	if (*p == '\0')
 		return complain(c, "empty port");
 	if (p[0] == '*' && *skip_blanks(p + 1) == '\0') {
-		*any = true;
-		*lo = 0;
-		*hi = 65535;
+		out->flags |= ITEM_ANY;
+		out->num = 0;
+		out->num2 = 65535;
 		return true;
 	}
-	if (!scan_port(&p, lo, c))
+	if (!scan_port(&p, &out->num, c))
 		return false;
-	*hi = *lo;
+	out->num2 = out->num;
 	p = skip_blanks(p);
 	if (*p == '-') {
 		p = skip_blanks(p + 1);
-		if (!scan_port(&p, hi, c))
+		if (!scan_port(&p, &out->num2, c))
 			return false;
-		if (*hi < *lo)
+		if (out->num2 < out->num)
 			return complain(c, "the range is reversed");
 	}
 	if (*skip_blanks(p)) {

@@ -73,8 +73,8 @@ const char *size_render(struct arena *arena, uint64_t bytes);
 bool value_duration(const char *text, uint64_t *out, struct complaint *c);
 /* Nanoseconds since 1970, negative before. RFC 3339 with zone, @SECONDS[.FRACTION]; plain seconds only when `number_ok`. */
 bool value_time(const char *text, bool number_ok, int64_t *out, struct complaint *c);
-/* One part of a port list: N, LO-HI or *. */
-bool value_ports(const char *text, uint64_t *lo, uint64_t *hi, bool *any, struct complaint *c);
+/* One part of a list of ports to bind: N, LO-HI or *, after tcp:// or udp://. Sets num, num2 and flags. */
+bool value_ports(const char *text, struct item *out, struct complaint *c);
 /* Index in "a|b|c". `fold`: letters of either case. */
 bool value_word(const char *text, const char *words, bool fold, uint64_t *index,
 		struct complaint *c);
@@ -91,7 +91,6 @@ bool value_env_key(const char *key, struct complaint *c);
 bool value_env(const char *text, struct item *out, struct complaint *c);
 bool value_user(const char *text, struct item *out, struct complaint *c);
 bool value_rlimit(const char *text, struct item *out, struct complaint *c);
-bool value_net_rule(const char *text, struct complaint *c);
 
 /* paths.c: paths and what is made of them. */
 /* Lexically cleaned join: no //, no ., no .., no trailing /. `path` relative to `dir` unless absolute. */

@@ -1,4 +1,4 @@
-/* Names and identities: sandbox and host names, identifiers, environment entries, users, resource limits, network rules. */
+/* Names and identities: sandbox and host names, identifiers, environment entries, users, resource limits. */
 #include "policy/values.h"
 
 #include <string.h>
@@ -244,26 +244,5 @@ bool value_rlimit(const char *text, struct item *out, struct complaint *c)
 	if (out->num > out->num2)
 		return complain(c, "the soft limit is above the hard limit");
 	out->text = limits[i].name;
-	return true;
-}
-
-/* ---- network rules ---- */
-
-/* The rule's own grammar is plan's; what is refused here would otherwise be read as a host's name. */
-bool value_net_rule(const char *text, struct complaint *c)
-{
-	static const char *const bare[] = {"icmp", "icmp6", "udp", "tcp", "raw"};
-
-	if (!*text)
-		return complain(c, "empty");
-	for (size_t i = 0; i < ARRAY_LEN(bare); i++)
-		if (strcmp(text, bare[i]) == 0) {
-			complain(c, "a protocol alone is no rule any more");
-			if (strcmp(text, "raw") == 0)
-				suggest(c, "raw sockets are always denied");
-			else
-				suggest(c, "write %s://*", bare[i]);
-			return false;
-		}
 	return true;
 }

@@ -181,6 +181,9 @@ static const struct renamed_key {
 	const char *now;
 } renamed[] = {
 	{"network", "bind", OPT_net_allow_bind, "network.allow_bind"},
+	{"network", "net_bind", OPT_net_allow_bind, "network.allow_bind"},
+	{"network", "net_allow", OPT_net_allow, "network.allow"},
+	{"network", "net_deny", OPT_net_deny, "network.deny"},
 };
 
 static const char *section_key(size_t index, const void *section)

@@ -12,12 +12,14 @@
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <sched.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
-/* What the loop, the handlers and the C library beneath them use. No exec, no new process, no socket of its own. */
+/* What the loop, the handlers and the C library beneath them use. No exec, no new process. */
 static const int allowed[] = {
 	SYS_read,
 	SYS_write,
@@ -48,9 +50,27 @@ static const int allowed[] = {
 	SYS_pidfd_getfd,
 	SYS_pidfd_send_signal,
 	SYS_getsockopt,
+	SYS_setsockopt,
 	SYS_getsockname,
+	SYS_getpeername,
+	SYS_connect,
 	SYS_bind,
 	SYS_listen,
+	SYS_sendto,
+	SYS_sendmsg,
+	SYS_sendmmsg,
+	SYS_recvfrom,
+	SYS_recvmsg,
+	SYS_socketpair,
+	SYS_epoll_create1,
+	SYS_epoll_ctl,
+	SYS_epoll_pwait,
+	SYS_eventfd2,
+	SYS_getrandom,
+	SYS_fchmod,
+	SYS_fstatfs,
+	SYS_fchdir,
+	SYS_umask,
 	SYS_openat,
 	SYS_getdents64,
 	SYS_lseek,
@@ -83,6 +103,9 @@ static const int allowed[] = {
 #endif
 #ifdef SYS_poll
 	SYS_poll,
+	SYS_epoll_wait,
+	SYS_epoll_create,
+	SYS_eventfd,
 #endif
 #ifdef SYS_open
 	SYS_open,
@@ -99,11 +122,23 @@ static const int allowed[] = {
  * The list as a balanced tree of ranges: the kernel evaluates a program once for every number when it is installed, and a chain of
  * comparisons would make that a seventh of the whole start.
  */
-enum { NUMBERS = 512, THREADS_ONLY = 2 };
+enum { NUMBERS = 512, REFUSE = 0, ALLOW = 1, CONDITIONS = 2 };
+
+/* Allowed with certain first arguments; an answer from CONDITIONS on is an index. */
+static const struct condition {
+	int nr;
+	uint16_t test; /* BPF_JSET or BPF_JEQ */
+	uint32_t value, other;
+} conditions[] = {
+	{SYS_clone, BPF_JSET, CLONE_THREAD, 0}, /* the worker pool */
+	{SYS_unshare, BPF_JEQ, CLONE_FS,
+	 CLONE_FS}, /* a directory and a umask of its own for a worker */
+	{SYS_socket, BPF_JEQ, AF_INET, AF_INET6}, /* asks whether a port is free */
+};
 
 struct range {
 	uint16_t from;
-	uint8_t answer; /* 0 refuse, 1 allow, THREADS_ONLY */
+	uint8_t answer;
 };
 
 struct program {
@@ -122,14 +157,17 @@ static void emit_answer(struct program *p, const struct range *range)
 	const struct sock_filter refuse = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
 	const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 
-	if (range->answer == THREADS_ONLY) { /* clone() for the worker pool */
+	if (range->answer >= CONDITIONS) {
+		const struct condition *c = &conditions[range->answer - CONDITIONS];
+		uint16_t jump = BPF_JMP | BPF_K | c->test;
+
 		emit(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 						     offsetof(struct seccomp_data, args[0])));
-		emit(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K,
-						     0x10000 /* CLONE_THREAD */, 0, 1));
+		emit(p, (struct sock_filter)BPF_JUMP(jump, c->value, 1, 0));
+		emit(p, (struct sock_filter)BPF_JUMP(jump, c->other, 0, 1));
 		emit(p, allow);
 	}
-	emit(p, range->answer == 1 ? allow : refuse);
+	emit(p, range->answer == ALLOW ? allow : refuse);
 }
 
 static bool emit_tree(struct program *p, const struct range *ranges, size_t count)
@@ -153,11 +191,13 @@ static bool install_filter(void)
 {
 	static struct program p;
 	static struct range ranges[NUMBERS];
-	uint8_t answers[NUMBERS] = {[SYS_clone] = THREADS_ONLY};
+	uint8_t answers[NUMBERS] = {REFUSE};
 	size_t count = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
-		answers[allowed[i]] = 1;
+		answers[allowed[i]] = ALLOW;
+	for (size_t i = 0; i < ARRAY_LEN(conditions); i++)
+		answers[conditions[i].nr] = (uint8_t)(CONDITIONS + i);
 	for (unsigned nr = 0; nr < NUMBERS; nr++)
 		if (!nr || answers[nr] != answers[nr - 1])
 			ranges[count++] = (struct range){(uint16_t)nr, answers[nr]};

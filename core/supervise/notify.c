@@ -86,10 +86,19 @@ static void send_fd(const struct call *call, struct reply reply)
 		.srcfd = (uint32_t)reply.fd,
 		.newfd_flags = reply.cloexec ? O_CLOEXEC : 0,
 	};
+	if (reply.at) {
+		add.flags |= SECCOMP_ADDFD_FLAG_SETFD;
+		add.newfd = (uint32_t)reply.at;
+	}
 	long r = SYS(ioctl, call->session->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
 
+	if (reply.at && (r == -EBADF || r == -EMFILE)) { /* past the caller's limit: any number */
+		add.flags = SECCOMP_ADDFD_FLAG_SEND;
+		add.newfd = 0;
+		r = SYS(ioctl, call->session->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+	}
 	if (r == -EINVAL) { /* before Linux 5.14: two steps */
-		add.flags = 0;
+		add.flags &= ~(uint32_t)SECCOMP_ADDFD_FLAG_SEND;
 		r = SYS(ioctl, call->session->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
 		if (r >= 0)
 			send_response(call, 0, r, 0);

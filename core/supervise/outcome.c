@@ -131,6 +131,7 @@ void outcome_report(const struct session *s, int exit_status, const struct error
 			json_u64(&j, name ? name : "unknown", s->traps_by_nr[nr]);
 		}
 	json_end_object(&j);
+	ports_report(&j);
 	json_end_object(&j);
 	str_add_char(&text, '\n');
 

@@ -46,6 +46,7 @@ struct reply {
 	int64_t value;
 	int fd;
 	bool cloexec;
+	int at; /* REPLY_FD: the number that the descriptor should get; 0, or one that is not to be had: any */
 	struct reply (*work)(const struct call *call);
 };
 
@@ -197,6 +198,9 @@ const char *status_field(const char *status, const char *name);
 /* CLOCK_MONOTONIC */
 uint64_t clock_ns(void);
 
+/* inside.c: the number of the task's process in its own PID namespace; `pid` itself when it cannot be told. */
+int task_inside(int pid);
+
 /* outcome.c */
 int outcome_status(const struct session *s);
 /* The status record; `err` holds what went wrong before the program started, or nothing. */
@@ -235,12 +239,25 @@ struct reply handle_listen(const struct call *call);
 struct reply handle_clone_process(const struct call *call); /* limits/processes.c */
 struct reply handle_uname(const struct call *call);	    /* proc/hostname.c */
 struct reply handle_open_hostname(const struct call *call);
+/* net/: from the image, before harden_self(); also opens what is not to be had later. False: not a valid image. */
+bool net_open(const struct image *image, struct session *s);
 struct reply handle_connect(const struct call *call); /* net/ */
 struct reply handle_send(const struct call *call);
 struct reply handle_bind(const struct call *call);
 struct reply handle_socket(const struct call *call);
 struct reply handle_socket_name(const struct call *call);
 struct reply handle_netlink(const struct call *call);
+/* net/netlink.c, for the loop: readable when a stand-in was written to past the filter or closed (-1: there is none), and what to do
+ * then. */
+int netlink_events(void);
+void netlink_serve(void);
+/* net/proc_net.c, for proc/virtual.c. The text of /etc/hosts; NULL: the host's own is shown. */
+const char *net_hosts(void);
+/* Writes what the sandbox may know of /proc/net/`name` to `fd`. 0, -ENOENT: no such file, or what went wrong. For any thread. */
+int proc_net_write(const struct call *call, const char *name, int fd);
+/* net/ports.c: member "ports" of the status record, inside -> outside, when some differ. */
+struct json;
+void ports_report(struct json *j);
 /* Before harden_self(), and after the guard has inherited our limits / after it, with the guest known. */
 void processes_prepare(const struct session *s);
 bool processes_open(struct session *s, struct error *err);

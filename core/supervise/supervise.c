@@ -287,6 +287,7 @@ static void serve(struct session *s)
 			{.fd = s->listener, .events = POLLIN},
 			{.fd = s->signal_fd, .events = POLLIN},
 			{.fd = s->event_fd, .events = POLLIN},
+			{.fd = netlink_events(), .events = POLLIN},
 		};
 
 		if (poll(fds, ARRAY_LEN(fds), poll_timeout(s)) < 0 && errno != EINTR)
@@ -295,6 +296,8 @@ static void serve(struct session *s)
 			notify_serve(s);
 		if (fds[0].revents & (POLLHUP | POLLERR))
 			fd_close(&s->listener); /* the last filtered task is gone */
+		if (fds[3].revents)
+			netlink_serve();
 		if (fds[2].revents)
 			on_guest(s);
 		if (fds[1].revents)
@@ -445,8 +448,9 @@ int supervise(int image_fd, struct error *err)
 	}
 	/* While the guest is being confined on another processor. */
 	processes_prepare(s);
-	bool hardened =
-		(!(s->record.flags & RECORD_LISTENER) || notify_prepare()) && harden_self(s, err);
+	bool hardened = (!(s->record.flags & RECORD_LISTENER) ||
+			 (notify_prepare() && net_open(&image, s))) &&
+			harden_self(s, err);
 	guard_wait(&s->guard);
 	fd_close(&s->record.ruleset_fd);
 	for (size_t i = 0; i < HOLDER_NAMESPACES; i++)

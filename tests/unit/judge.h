@@ -14,11 +14,14 @@
 /* What `run -r /usr` plans on a recent kernel. */
 #define STANDARD                                                                                   \
 	(WHEN_LISTENER | WHEN_NO_SYSV | WHEN_STRICT | WHEN_NO_UDP | WHEN_BIND_RULES |              \
-	 WHEN_SHARED_PIDS | WHEN_ERRNO_KERNEL | WHEN_CLOSED_UNKNOWN | WHEN_NO_NETLINK |            \
-	 WHEN_NO_BIND_PORTS)
-#define KERNEL_ONLY ((STANDARD & ~WHEN_LISTENER) | WHEN_NO_LISTENER)
-#define EVERYTHING                                                                                 \
-	((((uint32_t)WHEN_HOSTNAME_FILES << 1) - 1) & ~(WHEN_NO_LISTENER | WHEN_ERRNO_REFERENCE))
+	 WHEN_SHARED_PIDS | WHEN_ERRNO_KERNEL | WHEN_CLOSED_UNKNOWN | WHEN_NETLINK |               \
+	 WHEN_NO_BIND_PORTS | WHEN_NO_ICMP | WHEN_NO_MULTICAST)
+#define KERNEL_ONLY                                                                                \
+	((STANDARD & ~(WHEN_LISTENER | WHEN_NETLINK)) | WHEN_NO_LISTENER | WHEN_NO_NETLINK)
+/* Below Landlock ABI 9. */
+#define GATED (STANDARD | WHEN_TRAP_CONNECT | WHEN_TRAP_SENDTO | WHEN_TRAP_SENDMSG)
+#define ALL_FEATURES (((uint32_t)WHEN_INGRESS << 1) - 1)
+#define EVERYTHING (ALL_FEATURES & ~(WHEN_NO_LISTENER | WHEN_ERRNO_REFERENCE | WHEN_NO_NETLINK))
 
 struct program {
 	struct arena arena;

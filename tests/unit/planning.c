@@ -44,6 +44,15 @@ void planning_add(struct planning *p, enum option_id id, const char *text)
 	planning_add_at(p, id, text, "--flag", 0);
 }
 
+struct planning planning_with(int abi, const struct pair *pairs)
+{
+	struct planning p = planning_new(abi);
+
+	for (; pairs->text; pairs++)
+		planning_add(&p, pairs->id, pairs->text);
+	return p;
+}
+
 bool planning_build(struct planning *p)
 {
 	return plan_build(&p->policy, &p->host, &p->request, p->arena, &p->plan, &p->err);

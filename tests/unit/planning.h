@@ -19,6 +19,17 @@ void planning_add(struct planning *p, enum option_id id, const char *text);
 void planning_add_at(struct planning *p, enum option_id id, const char *text, const char *file,
 		     uint32_t line);
 bool planning_build(struct planning *p);
+/* For each value one planning_add(). */
+struct pair {
+	const char *text;
+	enum option_id id;
+};
+struct planning planning_with(int abi, const struct pair *pairs); /* ends with text NULL */
+/* A block with a plan to be `p`, which is freed behind it. */
+#define WITH(p, abi, ...)                                                                          \
+	for (struct planning p = planning_with(abi, (const struct pair[]){__VA_ARGS__, {0}}),      \
+			     *once = &p;                                                           \
+	     once; planning_free(&p), once = NULL)
 /* The rule for exactly this path, or NULL. */
 const struct plan_rule *planning_rule(const struct planning *p, const char *path);
 /* Does some message, hint or warning contain this? */

@@ -281,6 +281,9 @@ static void older_spellings(void **state UNUSED)
 	assert_string_equal(item(OPT_net_allow, 0)->text, "tcp://*:443");
 	assert_true(PARSE("--net-allow-host", "h"));
 	assert_string_equal(item(OPT_net_allow, 0)->text, "tcp://h");
+	assert_true(PARSE("--net-allow-host", "::1", "--net-connect", "443"));
+	assert_string_equal(item(OPT_net_allow, 0)->text, "tcp://[::1]:443");
+	assert_false(PARSE("--net-allow-host", "a b", "--net-connect", "443"));
 	assert_true(PARSE("-e", "A=b"));
 	expect_said("[W003]");
 	expect_said("write --env \"A=b\"");

@@ -276,9 +276,6 @@ static const char *sample(enum option_id id)
 		return "name";
 	case OPT_extra_allow:
 		return "sysv_ipc";
-	case OPT_net_allow:
-	case OPT_net_deny:
-		return "tcp://*:80";
 	}
 	switch (o->kind) {
 	case KIND_BOOL:
@@ -312,6 +309,12 @@ static const char *sample(enum option_id id)
 		return "9000-9005";
 	case KIND_USER:
 		return "1:2";
+	case KIND_ENDPOINT:
+		return "tcp://*:80";
+	case KIND_NET_RULES:
+		return "allow@public:tcp:443,deny@any";
+	case KIND_PUBLISH:
+		return "127.0.0.2:8080:80/udp";
 	case KIND_STRING:
 		break;
 	}

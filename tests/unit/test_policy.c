@@ -175,6 +175,11 @@ static void round_trip(void **state UNUSED)
 		{OPT_rlimits, "stack=8M:unlimited", "stack=8388608:unlimited"},
 		{OPT_net_allow_bind, "1-2", "1-2"},
 		{OPT_net_allow_bind, "*", "*"},
+		{OPT_net_allow_bind, "udp://5000-5010", "udp://5000-5010"},
+		{OPT_net_deny, "metadata", "metadata"},
+		{OPT_net_rules, "deny@metadata, allow@any:tcp", "deny@metadata, allow@any:tcp"},
+		{OPT_publish, "[::1]:8080:80/udp", "[::1]:8080:80/udp"},
+		{OPT_deny_errno, "EPERM", "EPERM"},
 		{OPT_user, " 1 : 2 ", "1:2"},
 	};
 
@@ -202,7 +207,7 @@ static void later_rows(void **state UNUSED)
 	add(OPT_fs_deny, "/x");
 	add(OPT_fs_deny, "/y");
 	add(OPT_on_exit, "keep");
-	add(OPT_port_remap, "true");
+	add(OPT_trust_host_cas, "true");
 	add(OPT_backend, "mediated");
 	add(OPT_fs_isolation, "overlayfs");
 	assert_false(policy_check(&policy, IN_SUPERVISED, &err));
@@ -214,7 +219,7 @@ static void later_rows(void **state UNUSED)
 	begin(NULL);
 	add(OPT_on_exit, "commit");
 	add(OPT_on_error, "abort");
-	add(OPT_port_remap, "false");
+	add(OPT_trust_host_cas, "false");
 	add(OPT_dns_rebind_protection, "true");
 	add(OPT_backend, "auto");
 	add(OPT_fs_isolation, "none");
@@ -277,6 +282,33 @@ static void conflicts(void **state UNUSED)
 		{{{OPT_net_allow_bind, "*"}, {OPT_net_allow_bind, "80"}}, "the wildcard *"},
 		{{{OPT_net_allow_bind, "80,*"}}, "the wildcard *"},
 		{{{OPT_net_allow_bind, "*"}}, NULL},
+		{{{OPT_net_allow_bind, "*"}, {OPT_net_allow_bind, "udp://53"}}, NULL},
+		{{{OPT_net_allow_bind, "udp://*,53"}}, "the wildcard *"},
+		{{{OPT_net_allow_bind, "80-90"}, {OPT_net_deny_bind, "85"}}, NULL},
+		{{{OPT_net_allow, "*"}, {OPT_net_deny, "private"}}, NULL},
+		{{{OPT_net_allow, "*.a.test"}}, "needs the DNS forwarder"},
+		{{{OPT_net_rules, "allow@suffix=a.test"}}, "needs the DNS forwarder"},
+		{{{OPT_net_rules, "deny@a.test"}}, "denies a name"},
+		{{{OPT_net_rules, "allow@a.test,deny@any"}}, NULL},
+		{{{OPT_no_net, "true"}, {OPT_net_rules, "deny@any"}},
+		 "network.rules: cannot be combined with network.disable"},
+		{{{OPT_no_net, "true"}, {OPT_publish, "80:80"}},
+		 "network.publish: cannot be combined with network.disable"},
+		{{{OPT_no_net, "true"}, {OPT_net_default, "allow"}},
+		 "network.default: cannot be combined with network.disable"},
+		{{{OPT_net_default, "deny"}, {OPT_default_ingress, "allow"}},
+		 "network.default_ingress: cannot be combined with network.default"},
+		{{{OPT_default_egress, "allow"}, {OPT_default_ingress, "deny"}}, NULL},
+		{{{OPT_publish, "8080:80"}, {OPT_publish, "8081:80"}},
+		 "port 80 of the program is published already"},
+		{{{OPT_publish, "8080:80"}, {OPT_publish, "8080:81"}},
+		 "port 8080 of this machine is published already"},
+		{{{OPT_publish, "8080:80"}, {OPT_publish, "0.0.0.0:8080:81"}},
+		 "port 8080 of this machine is published already"},
+		{{{OPT_publish, "8080:80"}, {OPT_publish, "[::]:8080:81"}},
+		 "port 8080 of this machine is published already"},
+		{{{OPT_publish, "8080:80"}, {OPT_publish, "127.0.0.2:8080:81"}}, NULL},
+		{{{OPT_publish, "8080:80"}, {OPT_publish, "8080:80/udp"}}, NULL},
 		{{{OPT_extra_allow, "sysv_ipc"}, {OPT_extra_deny, "sysv_ipc"}},
 		 "both name the same group"},
 		{{{OPT_disable, "fs-refer"}}, "fs-refer cannot be disabled"},
@@ -350,6 +382,56 @@ static void locking(void **state UNUSED)
 		{{{0}}, {{OPT_descendants, "wait"}}, OPT_COUNT, false},
 		{{{OPT_net_allow_bind, "80-90"}}, {{OPT_net_allow_bind, "85"}}, OPT_COUNT, true},
 		{{{OPT_net_allow_bind, "80-90"}}, {{OPT_net_allow_bind, "91"}}, OPT_COUNT, false},
+		{{{OPT_net_allow_bind, "80-90"}},
+		 {{OPT_net_allow_bind, "udp://85"}},
+		 OPT_COUNT,
+		 false},
+		{{{OPT_net_allow, "10.0.0.0/8"}},
+		 {{OPT_net_allow, "10.1.2.3:80"}},
+		 OPT_COUNT,
+		 true},
+		{{{OPT_net_allow, "10.0.0.0/8:80"}},
+		 {{OPT_net_allow, "10.1.2.3"}},
+		 OPT_COUNT,
+		 false},
+		{{{OPT_net_allow, "10.0.0.0/8"}}, {{OPT_net_allow, "11.0.0.1"}}, OPT_COUNT, false},
+		{{{OPT_net_allow, "tcp://*"}}, {{OPT_net_allow, "udp://*:53"}}, OPT_COUNT, false},
+		{{{OPT_net_allow, "a.test"}}, {{OPT_net_deny, "10.0.0.0/8"}}, OPT_COUNT, true},
+		/* Denials alone open what they do not name. */
+		{{{0}}, {{OPT_net_deny, "10.0.0.0/8"}}, OPT_COUNT, false},
+		{{{0}}, {{OPT_net_deny_bind, "22"}}, OPT_COUNT, false},
+		{{{OPT_net_allow, "a.test"}, {OPT_net_deny, "10.0.0.0/8"}},
+		 {{0}},
+		 OPT_net_allow,
+		 false},
+		{{{OPT_net_deny, "10.0.0.0/8"}}, {{OPT_net_deny, "private"}}, OPT_COUNT, true},
+		{{{OPT_net_deny, "10.0.0.0/8"}}, {{0}}, OPT_net_deny, false},
+		{{{OPT_net_deny_bind, "22"}}, {{OPT_net_deny_bind, "23"}}, OPT_COUNT, true},
+		{{{OPT_net_deny_bind, "22"}}, {{OPT_net_deny_bind, "udp://53"}}, OPT_COUNT, false},
+		{{{OPT_net_allow_bind, "1-99"}}, {{OPT_net_deny_bind, "22"}}, OPT_COUNT, true},
+		{{{0}}, {{OPT_net_default, "allow"}}, OPT_COUNT, false},
+		{{{0}}, {{OPT_net_default, "deny"}}, OPT_COUNT, true},
+		{{{OPT_net_default, "deny"}}, {{0}}, OPT_net_default, false},
+		{{{OPT_default_ingress, "deny"}}, {{0}}, OPT_default_ingress, false},
+		{{{0}}, {{OPT_net_rules, "allow@public"}}, OPT_COUNT, false},
+		{{{0}}, {{OPT_net_rules, "deny@public"}}, OPT_COUNT, true},
+		{{{OPT_net_rules, "allow@public"}}, {{OPT_net_rules, "deny@any"}}, OPT_COUNT, true},
+		{{{OPT_net_rules, "allow@public"}},
+		 {{OPT_net_rules, "deny@any,allow@host"}},
+		 OPT_COUNT,
+		 false},
+		{{{OPT_net_rules, "allow@public"}}, {{0}}, OPT_net_rules, true},
+		{{{OPT_net_rules, "deny@private"}}, {{0}}, OPT_net_rules, false},
+		{{{OPT_net_rules, "deny@private"}, {OPT_net_rules, "allow@any"}},
+		 {{OPT_net_rules, "allow@any"}, {OPT_net_rules, "deny@private"}},
+		 OPT_net_rules,
+		 false},
+		{{{OPT_net_rules, "allow@public"}, {OPT_net_rules, "allow@host"}},
+		 {{OPT_net_rules, "deny@metadata"}, {OPT_net_rules, "allow@host"}},
+		 OPT_net_rules,
+		 true},
+		{{{0}}, {{OPT_publish, "8080:80"}}, OPT_COUNT, false},
+		{{{OPT_max_connections, "5"}}, {{OPT_max_connections, "6"}}, OPT_COUNT, false},
 		{{{OPT_cpu_cores, "0,1"}}, {{OPT_cpu_cores, "1"}}, OPT_COUNT, true},
 		{{{OPT_cpu_cores, "0,1"}}, {{OPT_cpu_cores, "2"}}, OPT_COUNT, false},
 		{{{OPT_cpu_cores, "0,1"}}, {{0}}, OPT_cpu_cores, false},

@@ -143,6 +143,16 @@ static void test_every_key(void **state)
 	assert_int_equal(l.policy.values[OPT_gpu].count, 0);
 	assert_string_equal(text_of(&l, OPT_env, 1), "B.C=2");
 	unload(&l);
+
+	/* Keys of earlier releases. */
+	load(&l, "[network]\nnet_bind = [80]\nnet_allow = [\"a.test\"]\nnet_deny = [\"host\"]\n");
+	assert_true(l.ok);
+	assert_int_equal(l.err.count, 3);
+	assert_string_equal(l.err.list[0].id, "W001");
+	assert_int_equal(l.policy.values[OPT_net_allow_bind].items[0].num, 80);
+	assert_string_equal(text_of(&l, OPT_net_allow, 0), "a.test");
+	assert_string_equal(text_of(&l, OPT_net_deny, 0), "host");
+	unload(&l);
 }
 
 static void test_strings(void **state)
@@ -254,6 +264,12 @@ static void test_schema_errors(void **state)
 		{"[determinism]\ntime_start = \"2026-01-01\"\n", 2, 14, "[determinism].time_start"},
 		{"[network]\nallow_bind = [65536]\n", 2, 15, "expected u16"},
 		{"[network]\ndeny_bind = [\"*\"]\n", 2, 14, "wildcard"},
+		{"[network]\nallow = [\"a b\"]\n", 2, 10, "[network].allow: invalid rule"},
+		{"[network]\ndeny = [\"a.test\"]\n", 2, 9, "not an IP or CIDR"},
+		{"[network]\nallow = [80]\n", 2, 10, "expected a string"},
+		{"[network]\nallow_bind = [1]\nnet_bind = [2]\n", 3, 1, "unknown field"},
+		{"[network]\nrules = [\"allow@any\"]\n", 2, 1, "unknown field"},
+		{"[limits]\nnet_bind = [2]\n", 2, 1, "unknown field"},
 		{"[filesystem]\non_exit = \"x\"\n", 2, 11,
 		 "[filesystem].on_exit: invalid branch action \"x\"; expected \"commit\" | \"abort\" | \"keep\" | \"defer\""},
 		{"[filesystem]\nread = [\"~/x\"]\n", 2, 9,

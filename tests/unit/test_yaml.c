@@ -434,6 +434,47 @@ static void older_keys(void **state UNUSED)
 	assert_string_equal(err.list[0].id, "W001");
 	assert_int_equal(policy.values[OPT_net_allow_bind].items[0].num, 80);
 	assert_false(load("network: {bind: [80], allow_bind: [81]}\n"));
+	assert_true(load("network: {net_bind: 80, net_allow: a.test, net_deny: [private]}\n"));
+	assert_int_equal(err.count, 3);
+	assert_int_equal(policy.values[OPT_net_allow_bind].count, 1);
+	assert_string_equal(policy.values[OPT_net_allow].items[0].text, "a.test");
+	assert_string_equal(policy.values[OPT_net_deny].items[0].text, "private");
+	assert_false(load("network: {net_deny: [private], deny: [host]}\n"));
+}
+
+static void network_rules(void **state UNUSED)
+{
+	assert_true(load("network:\n"
+			 "  allow: tcp://a.test:80,443\n"
+			 "  deny: [metadata, '10.0.0.0/8:25']\n"
+			 "  rules:\n"
+			 "  - deny@private,allow@public:tcp:443\n"
+			 "  - allow:ingress@any\n"
+			 "  allow_bind: [80, 'udp://53,54', udp://5000-5010]\n"
+			 "  publish: [8080:80, '[::1]:53:53/udp']\n"
+			 "  default: deny\n"
+			 "  deny_errno: EACCES\n"
+			 "  max_connections: 9\n"
+			 "  port_remap: true\n"));
+	assert_int_equal(policy.values[OPT_net_allow].count, 1);
+	assert_int_equal(policy.values[OPT_net_deny].count, 2);
+	assert_int_equal(policy.values[OPT_net_rules].count, 2);
+	assert_int_equal(policy.values[OPT_net_allow_bind].count, 4);
+	assert_true(policy.values[OPT_net_allow_bind].items[2].flags & ITEM_UDP);
+	assert_string_equal(policy.values[OPT_publish].items[0].text, "8080:80");
+	assert_true(policy_check(&policy, IN_SUPERVISED, &err));
+
+	/* Each has its place, and a warning points at the value. */
+	assert_false(load("network:\n  allow:\n  - a b\n  - c.test\n  deny: [c.test]\n"));
+	assert_int_equal(err.errors, 2);
+	assert_int_equal(err.list[0].origin.line, 3);
+	assert_int_equal(err.list[0].origin.col, 5);
+	assert_int_equal(err.list[1].origin.line, 5);
+	assert_true(load("network:\n  allow: ['::1:443']\n"));
+	assert_int_equal(err.count, 1);
+	assert_string_equal(err.list[0].id, "W004");
+	assert_int_equal(err.list[0].origin.line, 2);
+	assert_non_null(err.list[0].excerpt);
 }
 
 static int clean(void **state UNUSED)
@@ -451,6 +492,7 @@ int main(void)
 		cmocka_unit_test(paths),	  cmocka_unit_test(edits),
 		cmocka_unit_test(wrong),	  cmocka_unit_test(limits),
 		cmocka_unit_test(several_errors), cmocka_unit_test(older_keys),
+		cmocka_unit_test(network_rules),
 	};
 
 	return cmocka_run_group_tests_name("yaml", tests, NULL, clean);

@@ -1,0 +1,100 @@
+/*
+ * listen() on a TCP socket that was never bound takes a port by itself, past every bind rule (Landlock has no hook there). It
+ * is judged and done on a duplicate of the caller's socket, so that the caller cannot swap it in between.
+ */
+#include "net/bind.h"
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+static bool local_port(int fd, union net_address *name, socklen_t *len)
+{
+	*len = sizeof *name;
+	return getsockname(fd, &name->any, len) == 0 && name->v4.sin_port;
+}
+
+/*
+ * A port that getsockname() tells may be a stale one: a connection that has ended leaves its number behind and none that is
+ * held. Only bind() knows: it says EINVAL to a socket that holds a port, after Landlock (the same rules as the caller's) has
+ * accepted the number; and a stale number that is accepted is then held.
+ */
+static bool bound(int fd)
+{
+	union net_address name = {.room = {0}};
+	socklen_t len;
+
+	if (!local_port(fd, &name, &len))
+		return false;
+	return bind(fd, &name.any, len) == 0 || errno == EINVAL;
+}
+
+/* What listen() would do by itself, done before it: then the port is known when the filter is made. */
+static int bind_any_port(const struct net_socket *socket)
+{
+	union net_address any = {.any = {.sa_family = (sa_family_t)socket->domain}};
+	socklen_t len = socket->domain == AF_INET ? sizeof any.v4 : sizeof any.v6;
+
+	if (!ports_make_room(binding_gone))
+		return -ENOBUFS;
+	if (bind(socket->fd, &any.any, len) < 0)
+		return -errno;
+	return bind_record_chosen(socket) ? 0 : -ENOBUFS;
+}
+
+static int listen_inet(const struct call *call, const struct net_socket *socket, int backlog)
+{
+	bool judged = net.policy.flags & NET_JUDGE_BIND, held;
+	union net_address name = {.room = {0}};
+	socklen_t len;
+
+	switch (net_protocol_of(socket)) {
+	case ENDPOINT_TCP:
+		break;
+	case 0: /* MPTCP and the like: no rule knows it */
+		return -EACCES;
+	default:
+		return -EOPNOTSUPP;
+	}
+	/* Where binds are judged here, a port is held by whom we gave it: a stale one is not. */
+	if (judged)
+		held = local_port(socket->fd, &name, &len) &&
+		       ports_holds(ENDPOINT_TCP, ntohs(name.v4.sin_port), net_cookie(socket->fd));
+	else
+		held = bound(socket->fd);
+	if (!held) {
+		if (judged ? !bind_allowed(ENDPOINT_TCP, 0)
+			   : (call->session->record.features & WHEN_BIND_RULES) != 0)
+			return -EACCES;
+		int r = bind_any_port(socket);
+		if (r < 0)
+			return r;
+	}
+	if (!local_port(socket->fd, &name, &len))
+		return -EINVAL;
+	int r = ingress_attach(socket->fd, ENDPOINT_TCP,
+			       ports_virtual(ENDPOINT_TCP, ntohs(name.v4.sin_port)));
+	if (r < 0)
+		return r;
+	return listen(socket->fd, backlog) < 0 ? -errno : 0;
+}
+
+struct reply handle_listen(const struct call *call)
+{
+	struct net_socket socket;
+	int backlog = (int)(uint32_t)call->args[1];
+	int r = net_socket_of(call, (int)(uint32_t)call->args[0], &socket);
+
+	if (r < 0)
+		return reply_fail(-r);
+	auto_fd fd = socket.fd;
+	if (!notify_valid(call))
+		return reply_fail(ESRCH);
+	if (socket.domain == AF_UNIX)
+		return listen(fd, backlog) < 0 ? reply_fail(errno) : reply_value(0);
+	if (socket.domain != AF_INET && socket.domain != AF_INET6)
+		return reply_fail(EOPNOTSUPP);
+	r = listen_inet(call, &socket, backlog);
+	return r < 0 ? reply_fail(-r) : reply_value(0);
+}

@@ -1,0 +1,899 @@
+"""Network rules with real programs: who is reached, who is not, and that nothing is sent to those who are not."""
+
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+import network
+import sandbox
+from network import ALLOWED, OTHER, Datagrams, Server
+from sandbox import PYTHON, python, run
+
+needs_namespace = pytest.mark.skipif(not network.can_make_namespace(), reason="no network namespace may be made here (user namespaces are off)")
+REFUSED = "ConnectionRefusedError"
+
+
+def needs(program):
+    return pytest.mark.skipif(not shutil.which(program), reason=f"{program} is not installed")
+
+
+def rule(server, scheme="tcp"):
+    return ["--net-allow", f"{scheme}://{server.host}:{server.port}"]
+
+
+CONNECT = """
+import socket, sys
+def connect(host, port):
+    try:
+        with socket.create_connection((host, int(port)), 5) as s:
+            s.sendall(b"ping")
+            return s.recv(16).decode()
+    except OSError as e:
+        return type(e).__name__
+print(" ".join(connect(*a.rsplit(":", 1)) for a in %r))
+"""
+
+
+def connects(*options, to, **kwargs):
+    return python(*options, code=CONNECT % [f"{h}:{p}" for h, p in to], **kwargs)
+
+
+# ---------------------------------------------------------------- destinations
+
+
+@pytest.mark.parametrize("view", ["none", "private"])
+def test_allowed_address_and_no_other(view):
+    with Server(ALLOWED) as allowed, Server(OTHER) as other:
+        done = connects("--view", view, *rule(allowed), to=[(ALLOWED, allowed.port), (OTHER, other.port), (OTHER, allowed.port)])
+        assert done.status == 0 and done.out.split() == ["ping", REFUSED, REFUSED], done
+        assert allowed.connections == 1 and other.connections == 0
+
+
+def test_other_port_of_the_allowed_address():
+    with Server(ALLOWED) as allowed, Server(ALLOWED) as second:
+        done = connects(*rule(allowed), to=[(ALLOWED, second.port)])
+        assert done.out.split() == [REFUSED] and second.connections == 0, done
+
+
+def test_no_rules_no_network():
+    with Server(ALLOWED) as server:
+        done = connects(to=[(ALLOWED, server.port)])
+        assert done.out.split() == ["PermissionError"] and server.connections == 0, done
+
+
+def test_ports_alone_need_no_supervisor():
+    with Server(ALLOWED) as server, Server(OTHER) as other:
+        done = connects("--no-supervisor", "--net-allow", f"tcp://*:{server.port}", to=[(ALLOWED, server.port), (OTHER, other.port)])
+        assert done.out.split() == ["ping", "PermissionError"], done
+        refused = connects("--no-supervisor", *rule(server), to=[])
+        assert refused.status == 125 and "--net-allow" in refused.err, refused
+
+
+def test_networks_and_port_lists():
+    with Server("127.1.2.3") as inside, Server("127.2.0.1") as outside:
+        done = connects("--net-allow", f"tcp://127.1.0.0/16:1,{inside.port}", to=[("127.1.2.3", inside.port), ("127.2.0.1", outside.port)])
+        assert done.out.split() == ["ping", REFUSED], done
+
+
+def test_deny_wins_and_deny_only_is_open():
+    with Server(ALLOWED) as allowed, Server(OTHER) as denied:
+        to = [(ALLOWED, allowed.port), (OTHER, denied.port)]
+        done = connects("--net-allow", "127.0.0.0/8", "--net-deny", OTHER, to=to)
+        assert done.out.split() == ["ping", REFUSED], done
+        done = connects("--net-deny", OTHER, to=to)
+        assert done.out.split() == ["ping", REFUSED], done
+        assert denied.connections == 0
+
+
+def test_ordered_rules_first_match():
+    with Server(ALLOWED) as first, Server(OTHER) as second:
+        done = connects("--net-rule", f"deny@{OTHER}:tcp:{second.port},allow@loopback:tcp", to=[(ALLOWED, first.port), (OTHER, second.port)])
+        assert done.out.split() == ["ping", REFUSED], done
+        done = connects("--net-rule", f"allow@loopback:tcp,deny@{OTHER}:tcp:{second.port}", to=[(ALLOWED, first.port), (OTHER, second.port)])
+        assert done.out.split() == ["ping", "ping"], done
+        done = connects("--net-rule", f"deny@{OTHER}:tcp", "--net-default-egress", "allow", to=[(ALLOWED, first.port), (OTHER, second.port)])
+        assert done.out.split() == ["ping", REFUSED], done
+
+
+def test_deny_errno():
+    done = connects("--net-allow", "tcp://127.9.9.9:1", "--net-deny-errno", "EACCES", to=[(ALLOWED, 80)])
+    assert done.out.split() == ["PermissionError"], done
+
+
+def test_other_spellings_of_a_denied_address():
+    """0.0.0.0, ::ffff:a.b.c.d and :: all lead to this machine."""
+    with Server("127.0.0.1") as denied, Server("::", family=socket.AF_INET6) as denied6:
+        done = connects("--net-deny", "loopback", to=[("127.0.0.1", denied.port), ("0.0.0.0", denied.port), ("::ffff:127.0.0.1", denied.port),
+                                                        ("::1", denied6.port), ("::", denied6.port), ("127.0.0.1", denied6.port)])
+        assert set(done.out.split()) <= {REFUSED, "OSError"} and denied.connections == denied6.connections == 0, done
+
+
+def test_mapped_rule_is_the_address():
+    with Server(ALLOWED) as server:
+        done = connects("--net-allow", f"tcp://[::ffff:{ALLOWED}]:{server.port}", to=[(ALLOWED, server.port)])
+        assert done.out.split() == ["ping"], done
+
+
+def test_no_ipv6():
+    done = python("--no-ipv6", "--net-allow", "*", code="import socket\ntry: socket.socket(socket.AF_INET6)\nexcept OSError as e: print(e.errno)")
+    assert done.out.split() == ["97"], done
+
+
+def test_no_net_and_rules_contradict():
+    done = connects("--no-net", "--net-allow", "*", to=[])
+    assert done.status == 125 and "--no-net" in done.err and "--net-allow" in done.err, done
+
+
+# ---------------------------------------------------------------- real programs
+
+
+@needs("curl")
+def test_curl():
+    with Server(OTHER) as other, subprocess.Popen([PYTHON, "-I", "-m", "http.server", "--bind", ALLOWED, str(port := network.unused_port(ALLOWED)),
+                                                   "-d", "/usr/share"], stderr=subprocess.DEVNULL) as web:
+        try:
+            assert sandbox.wait_for(lambda: reachable(ALLOWED, port))
+            done = run("--net-allow", f"tcp://{ALLOWED}:{port}", cmd=["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", f"http://{ALLOWED}:{port}/"])
+            assert done.status == 0 and done.out == "200", done
+            done = run("--net-allow", f"tcp://{ALLOWED}:{port}", cmd=["curl", "-sS", f"http://{OTHER}:{other.port}/"])
+            assert done.status == 7 and other.connections == 0, done
+        finally:
+            web.kill()
+
+
+def reachable(host, port):
+    with socket.socket() as s:
+        return s.connect_ex((host, port)) == 0
+
+
+def test_nonblocking_and_asyncio():
+    code = """
+    import asyncio, errno, os, select, socket, sys
+    allowed, other = %r, %r
+    s = socket.socket(); s.setblocking(False)
+    r = s.connect_ex(allowed)
+    assert r in (0, errno.EINPROGRESS), r
+    select.select([], [s], [], 5)
+    assert s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+    s.setblocking(True); s.sendall(b"one"); assert s.recv(8) == b"one"
+    s = socket.socket(); s.setblocking(False)
+    assert s.connect_ex(other) == errno.ECONNREFUSED
+    async def main():
+        async def one(i):
+            reader, writer = await asyncio.open_connection(*allowed)
+            writer.write(b"%%d" %% i); await writer.drain()
+            assert await reader.read(8) == b"%%d" %% i
+            writer.close()
+        await asyncio.gather(*(one(i) for i in range(200)))
+        try:
+            await asyncio.open_connection(*other)
+        except ConnectionRefusedError:
+            return "refused"
+    print(asyncio.run(main()))
+    """
+    with Server(ALLOWED) as allowed, Server(OTHER) as other:
+        done = python(*rule(allowed), code=textwrap.dedent(code) % ((ALLOWED, allowed.port), (OTHER, other.port)))
+        assert done.status == 0 and done.out.split() == ["refused"], done
+        assert allowed.connections == 201 and other.connections == 0
+
+
+@needs("node")
+def test_node():
+    code = """
+    const net = require("net");
+    const go = (host, port) => new Promise(r => { const s = net.connect(port, host);
+      s.on("data", d => { s.destroy(); r(d.toString()) }); s.on("error", e => r(e.code)); s.on("connect", () => s.write("hi")) });
+    (async () => console.log(await go("%s", %d), await go("%s", %d)))();
+    """
+    with Server(ALLOWED) as allowed, Server(OTHER) as other:
+        done = run("--fs-read-if-exists", "/proc", *rule(allowed), cmd=["node", "-e", code % (ALLOWED, allowed.port, OTHER, other.port)])
+        assert done.status == 0 and done.out.split() == ["hi", "ECONNREFUSED"], done
+
+
+@needs("git")
+def test_git_over_http(tmp_path):
+    work, bare = tmp_path / "work", tmp_path / "www" / "repo.git"
+    env = sandbox.clean_environment(GIT_CONFIG_NOSYSTEM=1, HOME=tmp_path)
+    git = lambda *words, **kw: subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *words], check=True, env=env, capture_output=True, **kw)
+    git("init", "-q", work)
+    (work / "file").write_text("content\n")
+    git("add", ".", cwd=work)
+    git("commit", "-qm", "one", cwd=work)
+    git("clone", "-q", "--bare", work, bare)
+    git("update-server-info", cwd=bare)
+    port = network.unused_port(ALLOWED)
+    with subprocess.Popen([PYTHON, "-I", "-m", "http.server", "--bind", ALLOWED, str(port), "-d", tmp_path / "www"], stderr=subprocess.DEVNULL) as web:
+        try:
+            assert sandbox.wait_for(lambda: reachable(ALLOWED, port))
+            (tmp_path / "into").mkdir()
+            done = run("-w", str(tmp_path / "into"), "--env", f"HOME={tmp_path}/into", "--net-allow", f"tcp://{ALLOWED}:{port}",
+                       cmd=["git", "clone", "-q", f"http://{ALLOWED}:{port}/repo.git", str(tmp_path / "into/repo")])
+            assert done.status == 0 and (tmp_path / "into/repo/file").read_text() == "content\n", done
+            done = run("-w", str(tmp_path / "into"), "--env", f"HOME={tmp_path}/into", "--net-allow", f"tcp://{OTHER}:{port}",
+                       cmd=["git", "clone", "-q", f"http://{ALLOWED}:{port}/repo.git", str(tmp_path / "into/again")])
+            assert done.status == 128 and not (tmp_path / "into/again").exists(), done
+        finally:
+            web.kill()
+
+
+@needs("redis-benchmark")
+def test_redis_benchmark(tmp_path):
+    port = network.unused_port(ALLOWED)
+    with subprocess.Popen(["redis-server", "--bind", ALLOWED, "--port", str(port), "--save", "", "--dir", str(tmp_path)], stdout=subprocess.DEVNULL) as redis:
+        try:
+            assert sandbox.wait_for(lambda: reachable(ALLOWED, port))
+            done = run("--net-allow", f"tcp://{ALLOWED}:{port}", cmd=["redis-benchmark", "-h", ALLOWED, "-p", str(port), "-t", "set,get", "-n", "5000", "-q"])
+            assert done.status == 0 and "SET:" in done.out and "GET:" in done.out, done
+            done = run("--net-allow", f"tcp://{OTHER}:{port}", cmd=["redis-benchmark", "-h", ALLOWED, "-p", str(port), "-t", "get", "-n", "10", "-q"])
+            assert done.status != 0, done
+        finally:
+            redis.kill()
+
+
+# ---------------------------------------------------------------- datagrams
+
+SEND = """
+import socket, sys
+allowed, other, how = %r, %r, %r
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5)
+def send(to):
+    try:
+        if how == "sendto": s.sendto(b"data", to)
+        elif how == "sendmsg": s.sendmsg([b"da", b"ta"], [], 0, to)
+        elif how == "connect":
+            c = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); c.settimeout(5); c.connect(to); c.send(b"data"); return c.recv(16).decode()
+        return s.recvfrom(16)[0].decode()
+    except OSError as e:
+        return type(e).__name__
+print(send(allowed), send(other), send(allowed))
+"""
+
+
+@pytest.mark.parametrize("how", ["sendto", "sendmsg", "connect"])
+@pytest.mark.parametrize("view", ["none", "private"])
+def test_udp(how, view):
+    with Datagrams(ALLOWED) as allowed, Datagrams(OTHER) as other:
+        done = python("--view", view, *rule(allowed, "udp"), code=SEND % ((ALLOWED, allowed.port), (OTHER, other.port), how))
+        assert done.status == 0 and done.out.split() == ["data", REFUSED, "data"], done
+        assert len(allowed.received) == 2 and other.received == []
+
+
+def test_tcp_rule_does_not_open_udp():
+    with Datagrams(ALLOWED) as server:
+        done = python(*rule(server, "tcp"), code=SEND % ((ALLOWED, server.port), (ALLOWED, server.port), "sendto"))
+        assert done.status == 1 and "PermissionError" in done.err and server.received == [], done
+
+
+def test_sendmmsg_stops_at_the_first_denied(compiled):
+    program = compiled("sendmmsg", r"""
+    #define _GNU_SOURCE
+    #include <arpa/inet.h>
+    #include <errno.h>
+    #include <stdio.h>
+    #include <stdlib.h>
+    #include <string.h>
+    #include <sys/socket.h>
+    int main(int argc, char **argv)
+    {
+        struct sockaddr_in to[3];
+        struct mmsghdr m[3];
+        struct iovec iov = {"data", 4};
+        int fd = socket(AF_INET, SOCK_DGRAM, 0);
+        memset(m, 0, sizeof m);
+        for (int i = 0; i < 3; i++) {
+            to[i] = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(atoi(argv[2 + 2 * (i == 1)]))};
+            inet_pton(AF_INET, argv[1 + 2 * (i == 1)], &to[i].sin_addr);
+            m[i].msg_hdr = (struct msghdr){.msg_name = &to[i], .msg_namelen = sizeof to[i], .msg_iov = &iov, .msg_iovlen = 1};
+        }
+        int r = sendmmsg(fd, m, 3, 0);
+        printf("%d %u ", r, m[0].msg_len);
+        r = sendmmsg(fd, m + 1, 2, 0);
+        printf("%d %s\n", r, strerrorname_np(errno));
+        return 0;
+    }
+    """)
+    with Datagrams(ALLOWED) as allowed, Datagrams(OTHER) as other:
+        done = run("-r", str(program.parent), *rule(allowed, "udp"), cmd=[str(program), ALLOWED, str(allowed.port), OTHER, str(other.port)])
+        assert done.out.split() == ["1", "4", "-1", "ECONNREFUSED"], done
+        assert sandbox.wait_for(lambda: allowed.received == [b"data"]) and other.received == []
+
+
+def test_many_datagrams_like_iperf():
+    code = """
+    import socket
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for i in range(2000):
+        s.sendto(b"x" * 1400, %r)
+    s.sendto(b"y" * 60000, %r)
+    print("sent")
+    """
+    with Datagrams(ALLOWED) as server:
+        done = python(*rule(server, "udp"), code=textwrap.dedent(code) % ((ALLOWED, server.port), (ALLOWED, server.port)))
+        assert done.out.split() == ["sent"], done
+        assert sandbox.wait_for(lambda: any(len(d) == 60000 for d in server.received)) or len(server.received) > 500
+
+
+@needs("busybox")
+def test_dns_lookup_against_a_local_server():
+    with DnsServer(ALLOWED) as dns:
+        done = run("--net-allow", f"udp://{ALLOWED}:{dns.port}", cmd=["busybox", "nslookup", "-type=a", "name.test", f"{ALLOWED}:{dns.port}"])
+        assert "192.0.2.7" in done.out, done
+        asked = len(dns.received)
+        done = run("--net-allow", f"udp://{OTHER}:{dns.port}", cmd=["busybox", "nslookup", "-type=a", "name.test", f"{ALLOWED}:{dns.port}"])
+        assert "192.0.2.7" not in done.out and len(dns.received) == asked, done
+
+
+class DnsServer(Datagrams):
+    def serve(self):
+        while True:
+            try:
+                query, peer = self.socket.recvfrom(4096)
+                self.received.append(query)
+                end = query.index(b"\0", 12) + 5
+                answer = query[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + query[12:end] + b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\7"
+                self.socket.sendto(answer, peer)
+            except OSError:
+                return
+
+
+# ---------------------------------------------------------------- nothing leaves
+
+
+@needs_namespace
+@network.in_namespace
+def test_no_packet_to_what_is_not_allowed():
+    code = """
+    import os, socket
+    def attempt(kind, address, family=socket.AF_INET):
+        for how in ("connect", "sendto", "sendmsg"):
+            try:
+                s = socket.socket(family, kind); s.setblocking(False)
+                if how == "connect": s.connect(address); s.send(b"x")
+                elif how == "sendto": s.sendto(b"x", address)
+                else: s.sendmsg([b"x"], [], 0, address)
+            except OSError:
+                pass
+    for host in ("10.66.0.2", "10.66.0.99", "0.0.0.0", "255.255.255.255", "224.0.0.1"):
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            for port in (80, 8081):
+                attempt(kind, (host, port))
+    for host in ("fd66::2", "::1", "::", "::ffff:10.66.0.2", "ff02::1%void", "64:ff9b::0a42:0002"):
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            attempt(kind, (host, 80), socket.AF_INET6)
+    """
+    with Server("10.66.0.1") as allowed, Datagrams("10.66.0.1") as datagrams, network.Capture() as capture:
+        done = python(*rule(allowed), *rule(datagrams, "udp"), code=textwrap.dedent(code))
+        assert done.status == 0, done
+        sent = {d for d in capture.destinations() if d[0] in (6, 17)}
+        assert sent == set(), sent
+        # The control: the same calls without sandlock do send.
+        subprocess.run([PYTHON, "-I", "-c", textwrap.dedent(code)], check=True)
+        sent = capture.destinations()
+        assert (6, "10.66.0.2", 80) in sent and (17, "10.66.0.99", 8081) in sent, sent
+
+
+@needs_namespace
+@network.in_namespace
+def test_ping_sockets_follow_the_icmp_rules():
+    pathlib.Path("/proc/sys/net/ipv4/ping_group_range").write_text("0 0")
+    done = run("--net-allow", "icmp://10.66.0.1", cmd=["ping", "-c1", "-W2", "10.66.0.1"])
+    assert done.status == 0, done
+    with network.Capture() as capture:
+        done = run("--net-allow", "icmp://10.66.0.1", cmd=["ping", "-c1", "-W1", "10.66.0.2"])
+        assert done.status != 0, done
+        done = run("--net-allow", "udp://10.66.0.2", cmd=["ping", "-c1", "-W1", "10.66.0.2"])
+        assert done.status != 0, done
+        assert not [d for d in capture.destinations() if d[0] == 1]
+
+
+@needs_namespace
+@network.in_namespace
+def test_silent_host_delays_nobody():
+    """A blocking connect that nobody answers must not hold up another thread's trapped call."""
+    code = """
+    import socket, threading, time
+    def silent():
+        s = socket.socket(); s.settimeout(None)
+        try: s.connect(("10.66.0.99", 80))
+        except OSError: pass
+    for _ in range(3): threading.Thread(target=silent, daemon=True).start()
+    time.sleep(0.2)
+    worst = 0
+    for _ in range(300):
+        t = time.monotonic()
+        s = socket.socket(); s.connect(("10.66.0.1", %d)); s.close()
+        worst = max(worst, time.monotonic() - t)
+    print(worst * 1000)
+    import os; os._exit(0)
+    """
+    with Server("10.66.0.1") as server:
+        done = python("--net-allow", "tcp://10.66.0.0/24", code=textwrap.dedent(code) % server.port)
+        assert done.status == 0 and float(done.out) < 50, done
+
+
+@needs_namespace
+@network.in_namespace
+def test_waits_of_a_blocking_connect():
+    """SO_SNDTIMEO ends it, a signal interrupts it, and another signal with SA_RESTART does not."""
+    code = """
+    import errno, os, signal, socket, struct, time
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 300000))
+    t = time.monotonic(); r = s.connect_ex(("10.66.0.99", 80)); took = time.monotonic() - t
+    print(errno.errorcode[r], 0.25 < took < 1)
+    class Stop(Exception): pass
+    def handler(*_): raise Stop
+    signal.signal(signal.SIGALRM, handler); signal.setitimer(signal.ITIMER_REAL, 0.3)
+    s = socket.socket(); t = time.monotonic()
+    try: s.connect(("10.66.0.99", 80))
+    except Stop: print("interrupted", time.monotonic() - t < 1)
+    """
+    done = python("--net-allow", "tcp://10.66.0.99", code=textwrap.dedent(code))
+    assert done.status == 0 and done.out.split() == ["EINPROGRESS", "True", "interrupted", "True"], done
+
+
+@needs_namespace
+@network.in_namespace
+def test_routing_headers_and_source_routes_are_refused():
+    code = """
+    import socket
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    header = bytes([0, 2, 4, 1, 0, 0, 0, 0]) + socket.inet_pton(socket.AF_INET6, "fd66::99")
+    for name in (57, 5, 54, 55, 59):
+        try: s.setsockopt(socket.IPPROTO_IPV6, name, header); print("accepted", name)
+        except PermissionError: pass
+    for name in (57, 5):
+        try: s.sendmsg([b"x"], [(socket.IPPROTO_IPV6, name, header)], 0, ("fd66::1", 7)); print("sent", name)
+        except PermissionError: pass
+    t = socket.socket()
+    for level, name in ((0, 4), (0, 19), (6, 19)):
+        try: t.setsockopt(level, name, b"\\x83\\x07\\x04\\x0a\\x42\\x00\\x63\\x00"); print("accepted", level, name)
+        except PermissionError: pass
+    print("done")
+    """
+    with network.Capture() as capture:
+        done = python("--net-allow", "fd66::1", code=textwrap.dedent(code))
+        assert done.out.split() == ["done"], done
+        assert not [d for d in capture.destinations() if d[0] in (6, 17, 43)]
+
+
+def test_raced_addresses_and_descriptors(compiled):
+    """One thread connects, another flips the address in memory between an allowed and a denied one, a third the descriptor."""
+    program = compiled("race", r"""
+    #define _GNU_SOURCE
+    #include <arpa/inet.h>
+    #include <pthread.h>
+    #include <stdio.h>
+    #include <stdlib.h>
+    #include <sys/socket.h>
+    #include <time.h>
+    #include <unistd.h>
+    static volatile struct sockaddr_in shared;
+    static struct sockaddr_in good, bad;
+    static volatile int stop;
+    static void *flip(void *unused)
+    {
+        while (!stop) {
+            shared.sin_addr = bad.sin_addr, shared.sin_port = bad.sin_port;
+            shared.sin_addr = good.sin_addr, shared.sin_port = good.sin_port;
+        }
+        return unused;
+    }
+    int main(int argc, char **argv)
+    {
+        pthread_t thread;
+        int tries = 0;
+        good = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(atoi(argv[2]))};
+        inet_pton(AF_INET, argv[1], &good.sin_addr);
+        bad = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(atoi(argv[4]))};
+        inet_pton(AF_INET, argv[3], &bad.sin_addr);
+        *(struct sockaddr_in *)&shared = good;
+        pthread_create(&thread, NULL, flip, NULL);
+        for (time_t end = time(NULL) + 3; time(NULL) < end; tries++) {
+            int fd = socket(AF_INET, SOCK_STREAM, 0);
+            connect(fd, (struct sockaddr *)&shared, sizeof shared);
+            close(fd);
+            fd = socket(AF_INET, SOCK_DGRAM, 0);
+            sendto(fd, "x", 1, 0, (struct sockaddr *)&shared, sizeof shared);
+            struct iovec iov = {"x", 1};
+            struct msghdr m = {.msg_name = (void *)&shared, .msg_namelen = sizeof shared, .msg_iov = &iov, .msg_iovlen = 1};
+            sendmsg(fd, &m, 0);
+            close(fd);
+        }
+        stop = 1;
+        printf("%d\n", tries);
+        return 0;
+    }
+    """)
+    with Server(ALLOWED, backlog=4096) as allowed, Server(OTHER) as other, Datagrams(ALLOWED, allowed.port), Datagrams(OTHER, other.port) as other_udp:
+        done = run("-r", str(program.parent), "--net-allow", f"{ALLOWED}:{allowed.port}", cmd=[str(program), ALLOWED, str(allowed.port), OTHER, str(other.port)])
+        assert done.status == 0 and int(done.out) > 1000, done
+        assert allowed.connections > 100 and other.connections == 0 and other_udp.received == []
+
+
+# ---------------------------------------------------------------- unix sockets
+
+
+class UnixServer(Server):
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.bind(path)
+        self.socket.listen(16)
+        self.connections, self.peers = 0, []
+        import threading
+
+        threading.Thread(target=self.serve, daemon=True).start()
+
+
+UNIX = """
+import os, socket
+inside, outside, link = %r, %r, %r
+def stream(path):
+    try:
+        s = socket.socket(socket.AF_UNIX); s.connect(path); s.sendall(b"hi"); return s.recv(8).decode()
+    except OSError as e: return type(e).__name__
+def datagram(path, how):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        if how == "sendto": s.sendto(b"x", path)
+        elif how == "sendmsg": s.sendmsg([b"x"], [], 0, path)
+        else: s.connect(path)
+        return "sent"
+    except OSError as e: return type(e).__name__
+print(stream(inside), stream(outside), stream(link))
+os.chdir(os.path.dirname(inside))
+print(stream(os.path.basename(inside)), stream("../out/stream"))
+print(*(datagram(inside + ".dgram", how) for how in ("sendto", "sendmsg", "connect")))
+print(*(datagram(outside + ".dgram", how) for how in ("sendto", "sendmsg", "connect")))
+print(stream(inside + ".none"))
+"""
+
+
+@pytest.mark.parametrize("view", ["none", "private"])
+def test_unix_sockets_under_grants(tmp_path, view):
+    for name in ("in", "out"):
+        (tmp_path / name).mkdir()
+    inside, outside, link = (str(tmp_path / p) for p in ("in/stream", "out/stream", "in/link"))
+    os.symlink(outside, link)
+    datagrams = []
+    for path in (inside, outside):
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        s.bind(path + ".dgram")
+        datagrams.append(s)
+    with UnixServer(inside) as granted, UnixServer(outside) as other:
+        done = python("--view", view, "-r", str(tmp_path), "-w", str(tmp_path / "in"), code=UNIX % (inside, outside, link))
+        assert done.status == 0 and done.out.splitlines() == ["hi PermissionError PermissionError", "hi PermissionError", "sent sent sent",
+                                                              "PermissionError PermissionError PermissionError", "FileNotFoundError"], done
+        assert granted.connections == 2 and other.connections == 0
+        datagrams[1].setblocking(False)
+        with pytest.raises(BlockingIOError):
+            datagrams[1].recv(8)
+
+
+def test_own_unix_sockets_and_descriptors(tmp_path):
+    """A server and a client of one sandbox: paths, abstract names, descriptors and credentials."""
+    code = """
+    import array, os, socket, threading
+    for name in (%r + "/sock", "\\0own-%d" %% os.getpid()):
+        server = socket.socket(socket.AF_UNIX); server.bind(name); server.listen(4)
+        def serve():
+            c, _ = server.accept(); data, anc, *_ = c.recvmsg(64, socket.CMSG_SPACE(4))
+            fd = array.array("i", anc[0][2][:4])[0]; os.write(fd, b"through " + data); c.sendall(b"ok"); c.close()
+        t = threading.Thread(target=serve); t.start()
+        client = socket.socket(socket.AF_UNIX); client.connect(name)
+        r, w = os.pipe()
+        client.sendmsg([b"the ", b"socket"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [w]))])
+        assert client.recv(8) == b"ok"; t.join(); print(os.read(r, 64).decode())
+    a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    got = bytearray()
+    t = threading.Thread(target=lambda: [got.extend(b.recv(1 << 20)) for _ in iter(lambda: len(got) < 4 << 20, False)]); t.start()
+    assert a.sendmsg([b"z" * (4 << 20)]) == 4 << 20; t.join(); print(len(got))
+    """
+    done = python("-w", str(tmp_path), code=textwrap.dedent(code) % str(tmp_path))
+    assert done.status == 0 and done.out.splitlines() == ["through the socket"] * 2 + [str(4 << 20)], done
+
+
+# ---------------------------------------------------------------- names
+
+
+def test_names_are_resolved_once_and_shown_inside():
+    with Server("127.0.0.1") as server:
+        code = "import socket; print(open('/etc/hosts').read()); print(socket.gethostbyname('localhost'))"
+        for view in ("none", "private"):
+            done = python("--view", view, "--net-allow", f"tcp://localhost:{server.port}", code=code)
+            assert done.status == 0 and "127.0.0.1 localhost" in done.out and done.out.split()[-1] == "127.0.0.1", done
+        done = connects("--net-allow", f"tcp://localhost:{server.port}", to=[("127.0.0.1", server.port), (ALLOWED, server.port), ("localhost", server.port)])
+        assert done.out.split() == ["ping", REFUSED, "ping"], done
+
+
+def test_a_name_that_resolves_into_a_denied_range():
+    with Server("127.0.0.1") as server:
+        done = connects("--net-allow", "tcp://localhost", "--net-deny", "127.0.0.0/8", to=[("127.0.0.1", server.port)])
+        assert done.out.split() == [REFUSED] and server.connections == 0, done
+
+
+def test_a_name_that_does_not_resolve_starts_nothing(tmp_path):
+    done = run("-w", str(tmp_path), "--net-allow", "tcp://no-such-host.invalid:80", cmd=f"touch {tmp_path}/started")
+    assert done.status == 125 and "no-such-host.invalid" in done.err and "--net-allow" in done.err, done
+    assert not (tmp_path / "started").exists()
+
+
+# ---------------------------------------------------------------- bind
+
+BIND = """
+import socket, sys
+for word in sys.argv[1:]:
+    kind, host, port = word.split("/")
+    s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+    try:
+        s.bind((host, int(port)))
+        if kind == "tcp": s.listen()
+        print("bound", end=" ")
+    except OSError as e: print(type(e).__name__, end=" ")
+"""
+
+
+def binds(*options, to, **kwargs):
+    return run(*options, cmd=[PYTHON, "-I", "-c", BIND, *to], **kwargs)
+
+
+def test_bind_is_denied_by_default_and_with_other_rules():
+    port = network.unused_port()
+    for options in ([], ["--net-allow", "tcp://127.0.0.2:1"], ["--net-allow", "127.0.0.2:1"]):
+        done = binds(*options, to=[f"tcp/127.0.0.1/{port}", "tcp/127.0.0.1/0"])
+        assert done.out.split() == ["PermissionError", "PermissionError"], done
+
+
+def test_allowed_and_denied_binds():
+    a, b = network.unused_port(), network.unused_port()
+    done = binds("--net-allow-bind", f"{a}", to=[f"tcp/127.0.0.1/{a}", f"tcp/127.0.0.1/{b}", "tcp/127.0.0.1/0"])
+    assert done.out.split() == ["bound", "PermissionError", "PermissionError"], done
+    done = binds("--net-allow-bind", "0", to=["tcp/127.0.0.1/0", f"tcp/127.0.0.1/{b}"])
+    assert done.out.split() == ["bound", "PermissionError"], done
+    done = binds("--net-deny-bind", f"{a}", to=[f"tcp/127.0.0.1/{a}", f"tcp/127.0.0.1/{b}", "tcp/127.0.0.1/0"])
+    assert done.out.split() == ["PermissionError", "bound", "bound"], done
+    done = binds("--net-allow-bind", "*", "--net-deny-bind", f"{a}", to=[f"tcp/127.0.0.1/{a}", f"tcp/127.0.0.1/{b}"])
+    assert done.out.split() == ["PermissionError", "bound"], done
+
+
+def test_udp_binds():
+    a = network.unused_port(kind=socket.SOCK_DGRAM)
+    done = binds("--net-allow", "udp://127.0.0.2", to=["udp/127.0.0.1/0", f"udp/127.0.0.1/{a}"])
+    assert done.out.split() == ["bound", "PermissionError"], done
+    done = binds("--net-allow", "udp://127.0.0.2", "--net-allow-bind", f"udp://{a}", to=[f"udp/127.0.0.1/{a}", f"tcp/127.0.0.1/{a}"])
+    assert done.out.split() == ["bound", "PermissionError"], done
+
+
+def test_busy_port_is_busy_without_remap():
+    with Server("127.0.0.1") as server:
+        done = binds("--net-allow-bind", str(server.port), to=[f"tcp/127.0.0.1/{server.port}"])
+        assert done.out.split() == ["OSError"], done
+        done = binds("--net-deny-bind", "1", to=[f"tcp/127.0.0.1/{server.port}"])
+        assert done.out.split() == ["OSError"], done
+
+
+def test_listen_without_bind():
+    code = "import socket\ns = socket.socket()\ntry: s.listen(); print('listening')\nexcept OSError as e: print(type(e).__name__)"
+    assert python(code=code).out.split() == ["PermissionError"]
+    assert python("--net-allow", "127.0.0.2:1", code=code).out.split() == ["PermissionError"]
+    assert python("--net-allow-bind", "0", code=code).out.split() == ["listening"]
+
+
+# ---------------------------------------------------------------- port space
+
+ECHO = """
+import socket, sys, time
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("127.0.0.1", %d)); s.listen()
+print(s.getsockname()[1], flush=True)
+c = socket.create_connection(("127.0.0.1", %d)); a, peer = s.accept()
+print(c.getpeername()[1], a.getsockname()[1], peer == c.getsockname())
+try: print(sum(1 for line in open("/proc/net/tcp") if ":%04X " %% %d in line.split(" 0")[0] + " "))
+except OSError as e: print(type(e).__name__)
+print("ready", flush=True); sys.stdin.read()
+"""
+
+
+def test_two_sandboxes_serve_the_same_port():
+    port = network.unused_port()
+    code = ECHO % (port, port, port, port)
+    started = []
+    try:
+        for _ in range(2):
+            child = subprocess.Popen([sandbox.SANDLOCK, "run", *sandbox.SYSTEM, "--port-remap", "--net-allow-bind", str(port), "--", PYTHON, "-I", "-c", code],
+                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=sandbox.clean_environment())
+            started.append(child)
+            lines = [child.stdout.readline().strip() for _ in range(2)]
+            assert lines == [str(port), f"{port} {port} True"], lines
+        # From outside only the first has the number itself.
+        with socket.create_connection(("127.0.0.1", port), 5):
+            pass
+    finally:
+        for child in started:
+            child.kill()
+            child.wait()
+
+
+@needs("nginx")
+def test_nginx_behind_port_remap(tmp_path):
+    port = network.unused_port()
+    started = []
+    try:
+        for i in range(2):
+            home = tmp_path / str(i)
+            (home / "www").mkdir(parents=True)
+            (home / "www/index.html").write_text(f"server {i}\n")
+            (home / "nginx.conf").write_text(f"""
+                daemon off; pid {home}/pid; error_log stderr; worker_processes 1;
+                events {{ worker_connections 64; }}
+                http {{ access_log off; client_body_temp_path {home}/a; proxy_temp_path {home}/b; fastcgi_temp_path {home}/c; uwsgi_temp_path {home}/d; scgi_temp_path {home}/e;
+                        server {{ listen 127.0.0.1:{port}; root {home}/www; }} }}
+                {'user root;' if sandbox.IS_ROOT else ''}""")
+            script = f"nginx -p {home} -c {home}/nginx.conf & for i in $(seq 100); do curl -sf http://127.0.0.1:{port}/ && break; sleep 0.05; done; kill $!; wait"
+            done = subprocess.Popen([sandbox.SANDLOCK, "run", *sandbox.SYSTEM, "-w", str(home), "--fs-read-if-exists", "/var", "--port-remap", "--net-allow-bind", str(port), "--",
+                                     "/bin/sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=sandbox.clean_environment())
+            started.append(done)
+        for i, child in enumerate(started):
+            out, err = child.communicate(timeout=60)
+            assert out == f"server {i}\n", (out, err)
+    finally:
+        for child in started:
+            child.kill()
+            child.wait()
+
+
+def test_remap_opens_only_mapped_ports():
+    with Server("127.0.0.1") as host:
+        done = connects("--port-remap", "--net-allow-bind", "*", to=[("127.0.0.1", host.port)])
+        assert done.out.split()[0] in (REFUSED, "PermissionError") and host.connections == 0, done
+
+
+@pytest.mark.parametrize("kind", ["tcp", "udp"])
+def test_published_port(kind):
+    inner = network.unused_port()
+    outer = network.unused_port(kind=socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+    code = """
+    import socket
+    s = socket.socket(socket.AF_INET, socket.SOCK_%s); s.bind(("0.0.0.0", %d))
+    print(s.getsockname()[1], flush=True)
+    if %r == "tcp":
+        s.listen(); c, _ = s.accept(); c.sendall(b"from inside"); c.close()
+    else:
+        data, peer = s.recvfrom(64); s.sendto(b"from inside", peer)
+    """
+    code = textwrap.dedent(code) % ("STREAM" if kind == "tcp" else "DGRAM", inner, kind)
+    more = [] if kind == "tcp" else ["--net-allow", "udp://loopback"]
+    with subprocess.Popen([sandbox.SANDLOCK, "run", *sandbox.SYSTEM, "--port", f"{outer}:{inner}/{kind}", *more, "--", PYTHON, "-I", "-c", code],
+                          stdout=subprocess.PIPE, text=True, env=sandbox.clean_environment()) as child:
+        try:
+            assert child.stdout.readline().strip() == str(inner)
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM) as s:
+                s.settimeout(5)
+                if kind == "tcp":
+                    assert sandbox.wait_for(lambda: s.connect_ex(("127.0.0.1", outer)) == 0)
+                else:
+                    s.sendto(b"hello", ("127.0.0.1", outer))
+                assert s.recv(64) == b"from inside"
+            assert child.wait(10) == 0
+        finally:
+            child.kill()
+
+
+def test_max_connections():
+    code = """
+    import socket
+    held = []
+    for i in range(6):
+        try: held.append(socket.create_connection(%r))
+        except OSError as e: print(i, type(e).__name__); break
+    held.pop().close(); held.append(socket.create_connection(%r)); print("again")
+    """
+    with Server(ALLOWED) as server:
+        to = (ALLOWED, server.port)
+        done = python(*rule(server), "--max-connections", "4", code=textwrap.dedent(code) % (to, to))
+        assert done.out.split() == ["4", REFUSED, "again"], done
+
+
+def test_ingress_rules_filter_peers():
+    port = network.unused_port()
+    code = f"""
+    import socket
+    s = socket.socket(); s.bind(("0.0.0.0", {port})); s.listen(); print("ready", flush=True); c, peer = s.accept(); print(peer[0])
+    """
+    with subprocess.Popen([sandbox.SANDLOCK, "run", *sandbox.SYSTEM, "--net-allow-bind", str(port), "--net-rule", "allow:ingress@127.0.0.2", "--net-default-ingress", "deny", "--",
+                           PYTHON, "-I", "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True, env=sandbox.clean_environment()) as child:
+        try:
+            assert child.stdout.readline().strip() == "ready"
+            for source, expected in (("127.0.0.3", False), ("127.0.0.2", True)):
+                with socket.socket() as s:
+                    s.settimeout(1)
+                    s.bind((source, 0))
+                    try:
+                        s.connect(("127.0.0.1", port))
+                        connected = True
+                    except OSError:
+                        connected = False
+                    assert connected == expected, source
+            assert child.stdout.readline().strip() == "127.0.0.2"
+        finally:
+            child.kill()
+
+
+# ---------------------------------------------------------------- what the program sees
+
+
+@pytest.mark.parametrize("rules", [[], ["--net-allow", "127.0.0.2:1"]])
+def test_interfaces_are_lo_alone(rules):
+    done = python(*rules, code="import socket; print(socket.if_nameindex()); print(sorted({a[0].name for a in socket.getaddrinfo(None, 80, flags=socket.AI_PASSIVE | socket.AI_ADDRCONFIG)}))")
+    assert done.status == 0 and done.out.splitlines() == ["[(1, 'lo')]", "['AF_INET', 'AF_INET6']"], done
+
+
+@needs("ip")
+def test_ip_addr():
+    done = run(cmd=["ip", "addr"])
+    assert done.status == 0 and "127.0.0.1/8" in done.out and "::1/128" in done.out and done.out.count("mtu") == 1, done
+    done = run(cmd=["ip", "link", "set", "lo", "down"])
+    assert done.status != 0, done
+
+
+@needs("node")
+def test_node_interfaces():
+    done = run("--fs-read-if-exists", "/proc", cmd=["node", "-p", "Object.keys(require('os').networkInterfaces()).join()"])
+    assert done.status == 0 and done.out.split() == ["lo"], done
+
+
+@needs("musl-gcc")
+def test_musl_interfaces(tmp_path):
+    source = tmp_path / "interfaces.c"
+    source.write_text('#include <ifaddrs.h>\n#include <stdio.h>\nint main(void){struct ifaddrs *list;if(getifaddrs(&list))return 1;for(;list;list=list->ifa_next)puts(list->ifa_name);}')
+    subprocess.run(["musl-gcc", "-static", "-o", tmp_path / "interfaces", source], check=True)
+    done = run("-r", str(tmp_path), cmd=[str(tmp_path / "interfaces")])
+    assert done.status == 0 and set(done.out.split()) == {"lo"}, done
+
+
+@needs("go")
+def test_go_resolver_and_interfaces(tmp_path):
+    (tmp_path / "main.go").write_text("""package main
+import ("fmt"; "net"; "os"; "time")
+func main() {
+	list, err := net.Interfaces(); fmt.Println(len(list), err)
+	addrs, err := net.LookupHost("localhost"); fmt.Println(len(addrs) > 0, err)
+	c, err := net.DialTimeout("tcp", os.Args[1], 5*time.Second); if err == nil { fmt.Fprint(c, "go"); b := make([]byte, 2); c.Read(b); fmt.Println(string(b)) } else { fmt.Println(err) }
+}
+""")
+    subprocess.run(["go", "build", "-o", tmp_path / "main", tmp_path / "main.go"], check=True, cwd=tmp_path,
+                   env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod", "GOCACHE": str(tmp_path / "cache"), "GO111MODULE": "off"})
+    with Server(ALLOWED) as server:
+        done = run("-r", str(tmp_path), *rule(server), cmd=[str(tmp_path / "main"), f"{ALLOWED}:{server.port}"])
+        assert done.out.split() == ["1", "<nil>", "true", "<nil>", "go"], done
+
+
+# ---------------------------------------------------------------- policy explain
+
+
+def test_explain(tmp_path):
+    policy = tmp_path / "p.yaml"
+    policy.write_text("version: 1\nnetwork:\n  allow:\n    - tcp://127.0.0.2:80\n    - udp://*:53\n  deny: [127.0.0.3]\n  allow_bind: [8080]\n")
+    os.chmod(policy, 0o600)
+
+    def explain(*words):
+        return sandbox.sandlock("policy", "explain", str(policy), *words)
+
+    done = explain("connect", "127.0.0.2:80")
+    assert done.status == 0 and "allow" in done.out and f"{policy}:4:" in done.out, done
+    done = explain("connect", "127.0.0.3:80")
+    assert done.status == 1 and "deny" in done.out and f"{policy}:6:" in done.out, done
+    done = explain("connect", "127.0.0.4:80")
+    assert done.status == 1 and "default" in done.out, done
+    done = explain("connect", "127.0.0.9:53/udp")
+    assert done.status == 0 and f"{policy}:5:" in done.out, done
+    assert explain("bind", "8080").status == 0 and explain("bind", "8081").status == 1
+    data = json.loads(sandbox.sandlock("policy", "explain", "--json", str(policy), "connect", "127.0.0.2:80").out)
+    assert data["verdict"] == "allow", data
