@@ -138,14 +138,8 @@ static int translate_rights(int task, struct message *m, const struct control_he
 {
 	size_t count = (header->len - HEADER) / sizeof(int);
 	char *out = (char *)m->control_out + m->control_out_len;
-<<<<<<< HEAD
-	struct cmsghdr written = {.cmsg_len = (socklen_t)(HEADER + count * sizeof(int)),
-				  .cmsg_level = SOL_SOCKET,
-				  .cmsg_type = TYPE_RIGHTS};
-=======
 	struct control_header written = {
 		.len = HEADER + count * sizeof(int), .level = SOL_SOCKET, .type = TYPE_RIGHTS};
->>>>>>> net-c
 
 	if (!count)
 		return 0;
