@@ -22,6 +22,14 @@ bool net_is_loopback(struct address address)
 	return address.low <= 1 || mapped == 0 || mapped >> 24 == 127;
 }
 
+/* Who listens there is asked by the address that the connection will really have. */
+static struct address arrival(struct address to)
+{
+	if (to.high || to.low > 0xffff00000000)
+		return to;
+	return (struct address){.low = to.low <= 1 ? 1 : 0xffff7f000001};
+}
+
 int net_judge(const struct net_socket *socket, const struct endpoint *to,
 	      union net_address *address)
 {
@@ -29,7 +37,7 @@ int net_judge(const struct net_socket *socket, const struct endpoint *to,
 						      : NET_JUDGE_CONNECT | NET_JUDGE_SEND;
 
 	if (to->protocol & (ENDPOINT_TCP | ENDPOINT_UDP) && net_is_loopback(to->address) &&
-	    ports_reach(to->protocol, to->address, to->port)) {
+	    ports_reach(to->protocol, arrival(to->address), to->port)) {
 		net_set_port(address, ports_real(to->protocol, to->port));
 		return 0;
 	}

@@ -59,11 +59,9 @@ static int judge_inet(const struct net_socket *socket, struct message *m)
 	struct endpoint to;
 	int error;
 
-	if (socket->type == SOCK_STREAM)
-		m->named = false; /* TCP does not look at it */
-	/* What IPv6 takes for "no address". */
-	else if (m->named && socket->domain == AF_INET6 && m->name_len >= sizeof(sa_family_t) &&
-		 m->name.any.sa_family == AF_UNSPEC)
+	bool unspecified = m->name_len >= sizeof(sa_family_t) && m->name.any.sa_family == AF_UNSPEC;
+	/* TCP does not look at it, and IPv6 takes AF_UNSPEC for "no address". */
+	if (socket->type == SOCK_STREAM || (socket->domain == AF_INET6 && unspecified))
 		m->named = false;
 	if (m->named) {
 		if (!net_endpoint_of(socket, &m->name, m->name_len, &to, &error))

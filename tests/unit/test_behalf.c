@@ -18,6 +18,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -415,7 +416,7 @@ static void udp(void)
 
 /* Another thread changes the address all the time. */
 static struct sockaddr_in flipping;
-static volatile bool stop;
+static atomic_int stop;
 static void *flip(void *unused UNUSED)
 {
 	volatile in_addr_t *address = &flipping.sin_addr.s_addr;
@@ -449,7 +450,7 @@ static void swapped(void)
 		while (recv(in, got, sizeof got, MSG_DONTWAIT) > 0)
 			;
 	}
-	stop = true;
+	stop = 1;
 	pthread_join(thread, NULL);
 	CHECK(sent && refused);
 	CHECK(arrived(out) == 0);
