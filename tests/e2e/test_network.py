@@ -387,10 +387,13 @@ def test_ping_sockets_follow_the_icmp_rules(tmp_path):
     pathlib.Path("/proc/sys/net/ipv4/ping_group_range").write_text("0 0")
     # Without its file capabilities: they cannot be executed where they are not in the bounding set.
     ping = shutil.copy(shutil.which("ping"), tmp_path / "ping")
-    done = run("-r", str(tmp_path), "--net-allow", "icmp://10.66.0.1", cmd=[str(ping), "-c1", "-W2", "10.66.0.1"])
+    done = run("-r", str(tmp_path), "--net-allow", "icmp://10.66.0.1", cmd=[str(ping), "-I", "10.66.0.1", "-c1", "-W2", "10.66.0.1"])
+    assert done.status == 0, done
+    # Without -I it asks for its own address with a UDP socket.
+    done = run("-r", str(tmp_path), "--net-allow", "icmp://10.66.0.1", "--net-allow", "udp://10.66.0.1", cmd=[str(ping), "-c1", "-W2", "10.66.0.1"])
     assert done.status == 0, done
     with network.Capture() as capture:
-        done = run("-r", str(tmp_path), "--net-allow", "icmp://10.66.0.1", cmd=[str(ping), "-c1", "-W1", "10.66.0.2"])
+        done = run("-r", str(tmp_path), "--net-allow", "icmp://10.66.0.1", cmd=[str(ping), "-I", "10.66.0.1", "-c1", "-W1", "10.66.0.2"])
         assert done.status != 0, done
         done = run("-r", str(tmp_path), "--net-allow", "udp://10.66.0.2", cmd=[str(ping), "-c1", "-W1", "10.66.0.2"])
         assert done.status != 0, done
