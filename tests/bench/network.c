@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_THREADS = 64 };
+enum { MAX_THREADS = 64, KEPT = 12000 };
 
 static struct sockaddr_in server = {.sin_family = AF_INET};
 
@@ -72,6 +72,8 @@ static int bound(int type)
 static void serve(void)
 {
 	static char drop[65536];
+	static int kept[KEPT];
+	size_t next = 0;
 	int tcp = bound(SOCK_STREAM), udp = bound(SOCK_DGRAM);
 
 	many_files();
@@ -86,9 +88,12 @@ static void serve(void)
 			die("poll");
 		if (fds[0].revents)
 			return;
-		/* Accepted and kept: the client decides when a connection ends. */
-		while (fds[1].revents && accept(tcp, NULL, NULL) >= 0)
-			;
+		/* Kept, so that the client decides when a connection ends; the oldest makes room. */
+		for (int fd; fds[1].revents && (fd = accept(tcp, NULL, NULL)) >= 0; next = (next + 1) % KEPT) {
+			if (kept[next])
+				close(kept[next]);
+			kept[next] = fd;
+		}
 		while (fds[2].revents && recv(udp, drop, sizeof drop, MSG_DONTWAIT) >= 0)
 			;
 	}
