@@ -220,11 +220,23 @@ void endpoint_open_ports(const struct endpoint_table *table, uint8_t protocol, u
 	port_set_remove(sometimes, 0, 0);
 }
 
+bool endpoint_concerned(const struct endpoint_table *table, uint8_t protocol, uint8_t direction)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if ((table->entries[i].protocols & protocol) &&
+		    (table->entries[i].directions & direction))
+			return true;
+	return false;
+}
+
 enum endpoint_shape endpoint_shape(const struct endpoint_table *table, uint8_t protocol,
 				   uint8_t direction)
 {
 	struct port_set always, sometimes;
+	bool rest = direction == ENDPOINT_INGRESS ? table->allow_ingress : table->allow_egress;
 
+	if (!endpoint_concerned(table, protocol, direction)) /* most starts */
+		return rest ? SHAPE_OPEN : SHAPE_CLOSED;
 	endpoint_open_ports(table, protocol, direction, &always, &sometimes);
 	if (memcmp(&always, &sometimes, sizeof always) != 0)
 		return SHAPE_ADDRESSES;

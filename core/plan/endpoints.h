@@ -64,6 +64,8 @@ void port_set_add(struct port_set *set, unsigned first, unsigned last);
 void port_set_remove(struct port_set *set, unsigned first, unsigned last);
 size_t port_set_count(const struct port_set *set);
 
+/* Does an entry speak of this protocol and direction at all? Else the default decides. */
+bool endpoint_concerned(const struct endpoint_table *table, uint8_t protocol, uint8_t direction);
 /* Ports from 1 on that are allowed whatever the address is, and those that are for some address. ICMP has no ports: all or
  * none. What lies between the two sets needs somebody who compares addresses. */
 void endpoint_open_ports(const struct endpoint_table *table, uint8_t protocol, uint8_t direction,

@@ -19,7 +19,7 @@
 #endif
 
 enum {
-	PROGRAM_LIMIT = 1536, /* three a number; the kernel takes 4096 */
+	PROGRAM_LIMIT = 1200, /* more than two a number; the kernel takes 4096 */
 	REACH = FILTER_REACH,
 	RETURN_LIMIT = 16,
 	BLOCK_LIMIT = 64,

@@ -36,7 +36,7 @@ static void look(const struct networking *n, uint8_t protocol, struct reach *r)
 	r->ports = &nothing;
 	r->shape = table->allow_egress ? SHAPE_OPEN : SHAPE_CLOSED;
 	r->port_count = table->allow_egress ? ALL_PORTS - 1 : 0;
-	if (!table->count)
+	if (!endpoint_concerned(table, protocol, ENDPOINT_EGRESS))
 		return;
 
 	struct port_set *always = arena_new(n->b->arena, struct port_set);
@@ -246,6 +246,9 @@ static void list_ports(struct networking *n)
 	};
 	size_t cap = 0;
 
+	if (!n->bind_tcp.port_count && !n->tcp.port_count && !n->bind_udp.port_count &&
+	    !n->udp.port_count)
+		return;
 	for (unsigned word = 0; word < ALL_PORTS / 64; word++) {
 		uint64_t any = 0;
 

@@ -99,6 +99,8 @@ static void make_hosts(struct networking *n)
 	auto_str text = {0};
 	bool any = false;
 
+	if (!request->pin_count)
+		return;
 	str_add(&text, "127.0.0.1 localhost\n::1 localhost\n");
 	for (size_t i = 0; i < request->pin_count; i++) {
 		const struct name_pin *pin = &request->pins[i];

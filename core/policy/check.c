@@ -275,6 +275,9 @@ static void check_published(struct check *c)
 {
 	const struct value *value = &c->policy->values[OPT_publish];
 	struct complaint unheard = {.arena = &c->err->arena};
+
+	if (!value->count)
+		return;
 	struct endpoint_publish *all = arena_array(unheard.arena, value->count, sizeof *all);
 
 	for (size_t i = 0; i < value->count && c->err->dropped == 0; i++) {
