@@ -412,17 +412,17 @@ def test_silent_host_delays_nobody():
         except OSError: pass
     for _ in range(3): threading.Thread(target=silent, daemon=True).start()
     time.sleep(0.2)
-    worst = 0
+    times = []
     for _ in range(300):
         t = time.monotonic()
         s = socket.socket(); s.connect(("10.66.0.1", %d)); s.close()
-        worst = max(worst, time.monotonic() - t)
-    print(worst * 1000, flush=True)
+        times.append(time.monotonic() - t)
+    print(sorted(times)[297] * 1000, flush=True)
     import os; os._exit(0)
     """
     with Server("10.66.0.1") as server:
         done = python("--net-allow", "tcp://10.66.0.0/24", code=textwrap.dedent(code) % server.port)
-        assert done.status == 0 and float(done.out) < 50, done
+        assert done.status == 0 and float(done.out) < 5, done
 
 
 @needs_namespace

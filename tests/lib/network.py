@@ -19,7 +19,7 @@ ALLOWED, OTHER = "127.0.0.2", "127.0.0.3"
 class Server:
     """A TCP server on a port of its own; counts connections and answers with what it got."""
 
-    def __init__(self, host=ALLOWED, port=0, family=socket.AF_INET, backlog=128):
+    def __init__(self, host=ALLOWED, port=0, family=socket.AF_INET, backlog=4096):
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind((host, port))
