@@ -260,7 +260,6 @@ int verb_explain(struct cli *cli, int argc, char **argv)
 		json_u64(&r.json, "schema", 1);
 		json_string(&r.json, "question", argv[2]);
 		json_array(&r.json, "answers");
-		str_add_char(&text, '\n');
 	}
 	answer(&r, &plan, &q, &arena);
 	if (r.as_json) {
