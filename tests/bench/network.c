@@ -89,7 +89,8 @@ static void serve(void)
 		if (fds[0].revents)
 			return;
 		/* Kept, so that the client decides when a connection ends; the oldest makes room. */
-		for (int fd; fds[1].revents && (fd = accept(tcp, NULL, NULL)) >= 0; next = (next + 1) % KEPT) {
+		for (int fd; fds[1].revents && (fd = accept(tcp, NULL, NULL)) >= 0;
+		     next = (next + 1) % KEPT) {
 			if (kept[next])
 				close(kept[next]);
 			kept[next] = fd;
