@@ -120,6 +120,10 @@ static void gather(struct report *r, const struct surroundings *s)
 	    failure(d->process_vm_errno));
 	add(r, "pidfd_getfd", "pidfd_getfd", !d->pidfd_getfd_errno, WEIGHT_NONE,
 	    failure(d->pidfd_getfd_errno));
+	add(r, "tcp_filter", "Filters on TCP sockets", h->tcp_filter == ANSWER_YES, WEIGHT_NONE,
+	    NULL);
+	add(r, "udp_filter", "Filters on UDP sockets", h->udp_filter == ANSWER_YES, WEIGHT_NONE,
+	    NULL);
 	add(r, "ptrace_scope", "ptrace scope", d->ptrace_scope < 3, WEIGHT_VALUE, ptrace_scope(r));
 	add(r, "user_namespaces", "User namespaces", h->user_namespace == ANSWER_YES,
 	    WEIGHT_DEGRADED, reason ? reason : failure(d->user_namespace_errno));
@@ -311,7 +315,7 @@ static int check_policy(const struct cli *cli, const char *name)
 
 	host_probe_all(&host, &details);
 	if (!policy_check(&policy, request.mode, &err) ||
-	    !network_facts(&policy, &arena, &request, &err) ||
+	    !network_facts(&policy, &arena, &host, &request, &err) ||
 	    !plan_build(&policy, &host, &request, &arena, &plan, &err))
 		return cli_report(cli, &err, EXIT_SANDLOCK);
 	for (size_t i = 0; i < PROTECT_COUNT; i++) {

@@ -68,10 +68,11 @@ void cli_help(const char *subcommand, bool all, struct str *out);
 char **cli_choose_command(const struct policy *policy, char **words, const char *subcommand,
 			  struct error *err);
 
-/* run.c: what network rules need to know of the world: addresses of host names, and of this machine. */
+/* run.c: what network rules need to know of the world: addresses of host names, and of this machine; whether it lets peers be filtered. */
+struct host;
 struct plan_request;
-bool network_facts(const struct policy *policy, struct arena *arena, struct plan_request *request,
-		   struct error *err);
+bool network_facts(const struct policy *policy, struct arena *arena, struct host *host,
+		   struct plan_request *request, struct error *err);
 
 /* Options of a subcommand that takes none of the policy's. */
 struct cli_flag {

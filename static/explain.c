@@ -219,7 +219,7 @@ static bool make_plan(const struct cli *cli, const struct policy *policy, struct
 
 	host_probe(&host);
 	return policy_check(policy, request.mode, err) &&
-	       network_facts(policy, arena, &request, err) &&
+	       network_facts(policy, arena, &host, &request, err) &&
 	       (q->bind || find_addresses(q, &request, arena, err)) &&
 	       plan_build(policy, &host, &request, arena, plan, err);
 }

@@ -108,13 +108,16 @@ static int explain(const struct cli *cli, const struct plan *plan)
 	return cli_print(&out);
 }
 
-bool network_facts(const struct policy *policy, struct arena *arena, struct plan_request *request,
-		   struct error *err)
+bool network_facts(const struct policy *policy, struct arena *arena, struct host *host,
+		   struct plan_request *request, struct error *err)
 {
 	struct endpoint_name *names;
 	struct address *own = NULL;
 	size_t count;
 
+	if (policy_value(policy, OPT_net_rules)->count ||
+	    !endpoint_default(policy, ENDPOINT_INGRESS))
+		host_probe_socket_filters(host);
 	if (!endpoint_names(policy, arena, &names, &count, err))
 		return false;
 	if (count) {
@@ -161,7 +164,7 @@ static int start(struct cli *cli, struct start *st, struct plan_request *request
 	resolve_user(&st->policy, err);
 	char **command = cli_choose_command(policy, st->line.command, cli->command->name, err);
 	host_probe(&st->host);
-	if (!network_facts(policy, &st->arena, request, err))
+	if (!network_facts(policy, &st->arena, &st->host, request, err))
 		return EXIT_SANDLOCK;
 	struct plan_shield *shields = NULL;
 	shields_find(policy, &cli->s, &st->arena, &shields, &request->shield_count, err);

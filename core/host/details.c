@@ -193,6 +193,7 @@ void host_probe_all(struct host *host, struct host_details *d)
 		host->user_namespace_reason = namespace_reason(d->user_namespace_errno);
 
 	probe_reach(d);
+	host_probe_socket_filters(host);
 	if (host->seccomp_notify)
 		try_listener(d);
 	d->ptrace_scope = read_number("/proc/sys/kernel/yama/ptrace_scope", -1);

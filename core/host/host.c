@@ -5,14 +5,18 @@
 #include "host/host.h"
 
 #include "base/compiler.h"
+#include "base/fd.h"
 #include "base/sys.h"
 #include "host/uapi.h"
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/magic.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -80,11 +84,43 @@ void host_probe(struct host *host)
 	host->audit_arch = AUDIT_ARCH_NATIVE;
 	host->user_namespace = ANSWER_UNKNOWN;
 	host->private_proc = ANSWER_UNKNOWN;
+	host->tcp_filter = host->udp_filter = ANSWER_UNKNOWN;
 	host->proc_mounted = statfs("/proc", &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 	probe_landlock(host);
 	probe_seccomp(host);
 	probe_identity(host);
 	probe_processors(host);
+}
+
+static enum answer attach_filter(int type)
+{
+	struct sock_filter code = BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
+	const struct sock_fprog program = {.len = 1, .filter = &code};
+	auto_fd fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0)
+		return ANSWER_NO;
+	return ANSWER_YES;
+}
+
+/* Capabilities are of the thread. What stays permitted can be made effective again. */
+void host_probe_socket_filters(struct host *host)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct own[_LINUX_CAPABILITY_U32S_3] = {{0}},
+				      none[_LINUX_CAPABILITY_U32S_3];
+
+	host->tcp_filter = host->udp_filter = ANSWER_NO;
+	if (SYS(capget, &header, own) < 0)
+		return;
+	memcpy(none, own, sizeof none);
+	for (size_t i = 0; i < ARRAY_LEN(none); i++)
+		none[i].effective = 0;
+	if (SYS(capset, &header, none) < 0)
+		return;
+	host->tcp_filter = attach_filter(SOCK_STREAM);
+	host->udp_filter = attach_filter(SOCK_DGRAM);
+	SYS(capset, &header, own);
 }
 
 uint64_t host_features(const struct host *host)

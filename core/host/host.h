@@ -26,6 +26,8 @@ struct host {
 	enum answer user_namespace; /* CLONE_NEWUSER for this user, or root */
 	enum answer private_proc; /* mounting a fresh procfs in it (containers often mask /proc) */
 	const char *user_namespace_reason; /* static text when the answer is NO */
+	/* SO_ATTACH_FILTER without capabilities, as the supervisor has none: some kernels refuse it on TCP sockets. */
+	enum answer tcp_filter, udp_filter;
 	uint32_t uid, gid;
 	uint64_t capabilities; /* effective */
 	uint32_t cpu_count;    /* in the inherited affinity mask */
@@ -34,6 +36,8 @@ struct host {
 
 /* Cheap facts only (microseconds); the namespace answers stay UNKNOWN. */
 void host_probe(struct host *host);
+/* Tries what host_probe() leaves open and ingress rules ask for: tcp_filter, udp_filter. */
+void host_probe_socket_filters(struct host *host);
 /* Also tries what only `check` asks for: namespaces, procfs, pidfd_getfd and process_vm_readv on a forked child. */
 struct host_details {
 	int process_vm_errno, pidfd_getfd_errno; /* 0 = works */

@@ -1,5 +1,5 @@
 /*
- * Between the files that do connect() and send() on behalf: what they share, and the pure parts that tests ask.
+ * Between the files that do connect(), accept() and send() on behalf: what they share, and the pure parts that tests ask.
  */
 #ifndef SANDLOCK_NET_BEHALF_H
 #define SANDLOCK_NET_BEHALF_H
@@ -19,7 +19,14 @@ int net_judge(const struct net_socket *socket, const struct endpoint *to,
 bool net_is_loopback(struct address address);
 
 /* connect.c */
-uint64_t net_send_deadline(int fd); /* by SO_SNDTIMEO; 0: none */
+uint64_t net_deadline(int fd, int option); /* by SO_SNDTIMEO or SO_RCVTIMEO; 0: none */
+
+/* names.c */
+/* The address of a socket's `peer` or its own, made one with the numbers of the inside. */
+void net_name_inside(const struct net_socket *socket, bool peer, union net_address *name,
+		     socklen_t len);
+/* Into the caller's second and third argument as the kernel does it: cut to its room, with the true length. 0 or -errno. */
+int net_hand_out(const struct call *call, const union net_address *name, socklen_t len);
 
 /* unix.c */
 /* The path in a unix address: its length with the text in `path`, 0 when the address is abstract or unnamed, -EINVAL when the

@@ -20,12 +20,12 @@ struct waiting {
 };
 _Static_assert(sizeof(struct waiting) <= sizeof((struct parked *)0)->state, "fits a parked call");
 
-uint64_t net_send_deadline(int fd)
+uint64_t net_deadline(int fd, int option)
 {
 	struct timeval limit = {0};
 	socklen_t len = sizeof limit;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, &len) < 0 ||
+	if (getsockopt(fd, SOL_SOCKET, option, &limit, &len) < 0 ||
 	    (!limit.tv_sec && !limit.tv_usec))
 		return 0;
 	/* Some 292 years are never. */
@@ -64,7 +64,7 @@ static struct reply wait_for(const struct call *call, struct net_socket *socket,
 	if (!p)
 		return reply_result(-ENOBUFS);
 	memcpy(p->state.room, what, sizeof *what);
-	p->deadline_ns = net_send_deadline(socket->fd);
+	p->deadline_ns = net_deadline(socket->fd, SO_SNDTIMEO);
 	p->fd = fd_take(&socket->fd);
 	p->events = events;
 	p->resume = resume;

@@ -352,7 +352,8 @@ int ingress_attach(int fd, uint8_t protocol, uint16_t port)
 	int domain = AF_INET6, on = 1;
 	socklen_t size = sizeof domain;
 
-	if (!(net.policy.flags & NET_INGRESS))
+	if (!(net.policy.flags & NET_INGRESS) ||
+	    (protocol == ENDPOINT_TCP && (net.policy.flags & NET_JUDGE_ACCEPT)))
 		return 0;
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0)
 		return -errno;

@@ -2,7 +2,7 @@
  * getsockname() and getpeername() where ports have other numbers outside: asked of a duplicate of the socket, and told with the numbers
  * of the inside. Cosmetics, not a boundary: addresses that datagrams come from (recvfrom) keep the outside's number.
  */
-#include "net/net.h"
+#include "net/behalf.h"
 
 #include "base/fd.h"
 
@@ -33,8 +33,8 @@ static bool may_be_inside(const struct endpoint *peer)
 	return false;
 }
 
-static void translate(const struct net_socket *socket, bool peer, union net_address *name,
-		      socklen_t len)
+void net_name_inside(const struct net_socket *socket, bool peer, union net_address *name,
+		     socklen_t len)
 {
 	uint8_t protocol = net_protocol_of(socket);
 	struct endpoint at;
@@ -49,8 +49,7 @@ static void translate(const struct net_socket *socket, bool peer, union net_addr
 	name->v4.sin_port = htons(ports_virtual(protocol, at.port));
 }
 
-/* As the kernel hands an address out: cut to the caller's room, with the true length. */
-static int hand_out(const struct call *call, const union net_address *name, socklen_t len)
+int net_hand_out(const struct call *call, const union net_address *name, socklen_t len)
 {
 	int32_t room, whole = (int32_t)len;
 	int r = memory_read(call, call->args[2], &room, sizeof room);
@@ -83,7 +82,7 @@ struct reply handle_socket_name(const struct call *call)
 	r = peer ? getpeername(fd, &name.any, &len) : getsockname(fd, &name.any, &len);
 	if (r < 0)
 		return reply_fail(errno);
-	translate(&socket, peer, &name, len);
-	r = hand_out(call, &name, len);
+	net_name_inside(&socket, peer, &name, len);
+	r = net_hand_out(call, &name, len);
 	return r < 0 ? reply_fail(-r) : reply_value(0);
 }

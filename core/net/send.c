@@ -343,7 +343,7 @@ static struct reply wait_for_room(const struct call *call, struct net_socket *so
 	}
 	memcpy(p->state.room, at, sizeof *at);
 	p->progress = early(call, at, 0);
-	p->deadline_ns = net_send_deadline(socket->fd);
+	p->deadline_ns = net_deadline(socket->fd, SO_SNDTIMEO);
 	p->events = POLLOUT;
 	p->fd = fd_take(&socket->fd);
 	p->resume = resume;

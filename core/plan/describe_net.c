@@ -126,6 +126,11 @@ void describe_network(const struct plan *plan, struct str *out)
 		str_printf(out, "otherwise    outgoing %s, incoming %s\n",
 			   net->table.allow_egress ? "allowed" : "denied",
 			   net->table.allow_ingress ? "allowed" : "denied");
+	if (plan->features & (WHEN_INGRESS | WHEN_TRAP_ACCEPT))
+		str_printf(out, "peers        by the rules (%s)\n",
+			   (plan->features & WHEN_TRAP_ACCEPT)
+				   ? "supervisor: others connect by TCP and are reset"
+				   : "socket filters");
 	if (net->record.max_connections)
 		str_printf(out, "connections  at most %u\n", net->record.max_connections);
 }
@@ -174,6 +179,10 @@ void describe_network_json(const struct plan *plan, struct json *j)
 	json_end_array(j);
 	json_string(j, "default_egress", net->table.allow_egress ? "allow" : "deny");
 	json_string(j, "default_ingress", net->table.allow_ingress ? "allow" : "deny");
+	json_string(j, "ingress_by",
+		    (plan->features & WHEN_TRAP_ACCEPT) ? mechanism_name(MECHANISM_SUPERVISOR)
+		    : (plan->features & WHEN_INGRESS)	? "filter"
+							: mechanism_name(MECHANISM_NOTHING));
 	json_u64(j, "max_connections", net->record.max_connections);
 	json_bool(j, "unix_gate", (net->record.flags & NET_UNIX_GATE) != 0);
 	json_end_object(j);

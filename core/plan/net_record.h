@@ -17,6 +17,8 @@ enum net_flag {
 	NET_INGRESS = 1 << 5,	   /* peers of listening sockets are filtered */
 	NET_ALLOW_EGRESS = 1 << 6, /* default of the endpoint list */
 	NET_ALLOW_INGRESS = 1 << 7,
+	NET_JUDGE_ACCEPT =
+		1 << 8, /* peers of TCP sockets are judged when they are accepted, not filtered */
 };
 
 struct net_record {

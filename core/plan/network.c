@@ -161,12 +161,66 @@ static bool refuse_rules(struct networking *n)
 
 /* ---- what the rules ask for beyond destinations ---- */
 
+static bool restricts_peers(const struct networking *n, uint8_t protocol)
+{
+	return endpoint_shape(&n->b->plan->net.table, protocol, ENDPOINT_INGRESS) != SHAPE_OPEN;
+}
+
+/* Port 0 is for answers, which come from whoever was asked. */
+static bool binds_udp(const struct networking *n)
+{
+	const struct binding *bind = &n->bind_udp;
+
+	if (!n->udp.sockets)
+		return false;
+	return bind->port_count > port_set_has(bind->ports, 0) ||
+	       (!bind->judged && !(n->b->plan->handled_net & LL_NET_BIND_UDP));
+}
+
+/* Peers of TCP are filtered, or judged when they are accepted where that is refused. Not tried: the supervisor finds out, and
+ * nothing listens that it cannot filter. */
+static bool judges_accept(const struct networking *n)
+{
+	return restricts_peers(n, ENDPOINT_TCP) && n->b->host->tcp_filter == ANSWER_NO;
+}
+
+static bool filters_datagrams(const struct networking *n)
+{
+	return restricts_peers(n, ENDPOINT_UDP) && binds_udp(n);
+}
+
 static bool filters_peers(const struct networking *n)
 {
-	const struct endpoint_table *table = &n->b->plan->net.table;
+	return (restricts_peers(n, ENDPOINT_TCP) && !judges_accept(n)) || filters_datagrams(n);
+}
 
-	return endpoint_shape(table, ENDPOINT_TCP, ENDPOINT_INGRESS) != SHAPE_OPEN ||
-	       endpoint_shape(table, ENDPOINT_UDP, ENDPOINT_INGRESS) != SHAPE_OPEN;
+/* A datagram is in nobody's hands before the program's: without a filter nothing keeps it away. */
+static bool refuse_datagrams(const struct networking *n)
+{
+	struct building *b = n->b;
+	const struct plan_net *net = &b->plan->net;
+	enum option_id id = OPT_default_ingress;
+	struct origin origin = policy_origin(b->policy, id);
+
+	if (b->host->udp_filter != ANSWER_NO || !filters_datagrams(n))
+		return true;
+	if (!policy_is_set(b->policy, id)) {
+		id = OPT_net_default;
+		origin = policy_origin(b->policy, id);
+	}
+	for (size_t i = 0; net->table.allow_ingress && i < n->rule_count; i++)
+		if (!n->rules[i].allow && (n->rules[i].directions & ENDPOINT_INGRESS) &&
+		    (n->rules[i].protocols & ENDPOINT_UDP)) {
+			id = option_of(n, i);
+			origin = net->rules[i].origin;
+			break;
+		}
+	error_add(b->err, origin, option_name(b->arena, id, false),
+		  "datagrams to UDP ports that may be bound cannot be refused: this host refuses "
+		  "socket filters to unprivileged programs");
+	error_hint(b->err, "let no UDP port be bound, or let datagrams in: put the rule "
+			   "allow:ingress@any:udp first");
+	return false;
 }
 
 /* May the program join multicast groups? When it may send there, or anywhere. */
@@ -211,7 +265,8 @@ static bool refuse_options(struct networking *n, bool ok)
 		ok = network_needs(n, ids[i], policy_origin(n->b->policy, ids[i]),
 				   option_name(n->b->arena, ids[i], false), runs);
 	}
-	for (size_t i = 0; filters_peers(n) && i < n->rule_count; i++)
+	bool peers = restricts_peers(n, ENDPOINT_TCP) || restricts_peers(n, ENDPOINT_UDP);
+	for (size_t i = 0; peers && i < n->rule_count; i++)
 		if (n->rules[i].directions & ENDPOINT_INGRESS)
 			ok = network_needs(n, OPT_net_rules, n->b->plan->net.rules[i].origin,
 					   error_quote(n->b->err, n->b->plan->net.rules[i].text),
@@ -307,6 +362,8 @@ static void set_record(struct networking *n)
 		flags |= NET_JUDGE_BIND;
 	if (filters_peers(n))
 		flags |= NET_INGRESS;
+	if (judges_accept(n))
+		flags |= NET_JUDGE_ACCEPT;
 	net->record.flags = flags;
 	net->record.max_connections = (uint32_t)policy_u64(n->b->policy, OPT_max_connections, 0);
 }
@@ -324,6 +381,8 @@ static void set_features(struct networking *n)
 		plan->features |= WHEN_TRAP_BIND;
 	if (flags & NET_INGRESS)
 		plan->features |= WHEN_INGRESS;
+	if (flags & NET_JUDGE_ACCEPT)
+		plan->features |= WHEN_TRAP_ACCEPT;
 	if (n->mapped)
 		plan->features |= WHEN_TRAP_NAMES;
 	if (!allows_multicast(n))
@@ -427,6 +486,8 @@ bool plan_network(struct building *b)
 	if (!n.answers) {
 		ok = refuse_options(&n, refuse_rules(&n) && ok);
 		n.bind_tcp.judged = false;
+	} else {
+		ok = refuse_datagrams(&n) && ok;
 	}
 	mount_hosts(b);
 	list_ports(&n);

@@ -138,7 +138,7 @@ static bool deny_names(struct building *b, struct denied *d)
 
 #define NETWORK_TRAPS                                                                              \
 	(WHEN_TRAP_CONNECT | WHEN_TRAP_SENDTO | WHEN_TRAP_SENDMSG | WHEN_TRAP_BIND |               \
-	 WHEN_TRAP_NAMES | WHEN_INGRESS | WHEN_VIRTUAL_FILES)
+	 WHEN_TRAP_NAMES | WHEN_INGRESS | WHEN_TRAP_ACCEPT | WHEN_VIRTUAL_FILES)
 
 /* What only a supervisor can answer; NULL when nothing is. */
 static const char *needs_listener(const struct plan *plan)

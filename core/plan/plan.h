@@ -58,6 +58,9 @@ enum plan_feature {
 	WHEN_VIRTUAL_FILES = 1 << 26, /* /etc/hosts or /proc/net are served by the supervisor */
 	WHEN_NO_MULTICAST = 1 << 27,
 	WHEN_INGRESS = 1 << 28, /* peers are filtered when a socket listens */
+	WHEN_TRAP_ACCEPT =
+		1
+		<< 29, /* no filters on TCP sockets here: peers are judged when they are accepted */
 };
 
 enum rule_flag {
@@ -258,6 +261,7 @@ enum handler_id {
 	HANDLER_socket,	       /* net/netlink.c: AF_NETLINK */
 	HANDLER_socket_name,   /* net/names.c: getsockname, getpeername */
 	HANDLER_netlink,       /* net/netlink.c: calls on a descriptor of the stand-in's range */
+	HANDLER_accept,	       /* net/accept.c: accept, accept4 */
 	HANDLER_COUNT
 };
 /* The handler of a trapped number under these features, HANDLER_NONE when no row is active. Of several rows the first: the one for

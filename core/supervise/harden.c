@@ -56,6 +56,7 @@ static const int allowed[] = {
 	SYS_getsockname,
 	SYS_getpeername,
 	SYS_connect,
+	SYS_accept4,
 	SYS_bind,
 	SYS_listen,
 	SYS_sendto,

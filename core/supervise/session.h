@@ -244,6 +244,7 @@ bool net_open(const struct image *image, struct session *s);
 struct reply handle_connect(const struct call *call); /* net/ */
 struct reply handle_send(const struct call *call);
 struct reply handle_bind(const struct call *call);
+struct reply handle_accept(const struct call *call);
 struct reply handle_socket(const struct call *call);
 struct reply handle_socket_name(const struct call *call);
 struct reply handle_netlink(const struct call *call);

@@ -19,6 +19,8 @@ struct planning planning_new(int abi)
 			 .proc_mounted = true,
 			 .user_namespace = ANSWER_YES,
 			 .private_proc = ANSWER_YES,
+			 .tcp_filter = ANSWER_YES,
+			 .udp_filter = ANSWER_YES,
 			 .uid = 1000,
 			 .gid = 1000,
 			 .cpu_count = 4,

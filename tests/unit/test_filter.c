@@ -343,6 +343,9 @@ static void test_handlers(void **state UNUSED)
 	assert_int_equal(filter_handler(GATED, SYS_sendmmsg), HANDLER_send);
 	assert_int_equal(filter_handler(GATED & ~WHEN_NETLINK, SYS_connect), HANDLER_connect);
 	assert_int_equal(filter_handler(STANDARD, SYS_socket), HANDLER_socket);
+	assert_int_equal(filter_handler(STANDARD, SYS_accept4), HANDLER_NONE);
+	assert_int_equal(filter_handler(STANDARD | WHEN_TRAP_ACCEPT, SYS_accept4), HANDLER_accept);
+	assert_int_equal(filter_handler(STANDARD | WHEN_TRAP_ACCEPT, SYS_accept), HANDLER_accept);
 	assert_int_equal(filter_handler(STANDARD, SYS_clone), HANDLER_NONE);
 	assert_int_equal(filter_handler(STANDARD | WHEN_PROCESS_LIMIT, SYS_clone),
 			 HANDLER_clone_process);

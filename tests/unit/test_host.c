@@ -5,12 +5,15 @@
 #include "host/uapi.h"
 
 #include <errno.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -57,6 +60,41 @@ static void test_cheap_is_cheap(void **state UNUSED)
 	}
 	print_message("probed in %.1f us\n", best);
 	assert_true(best < 500);
+}
+
+static enum answer can_filter(int type)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct sock_filter code = {BPF_RET | BPF_K, 0, 0, 0};
+		const struct sock_fprog program = {.len = 1, .filter = &code};
+		struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+		const struct __user_cap_data_struct none[2] = {{0}};
+		int fd = socket(AF_INET, type, 0);
+
+		_exit(syscall(SYS_capset, &header, none) != 0 ||
+		      setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? ANSWER_YES : ANSWER_NO;
+}
+
+static void test_socket_filters(void **state UNUSED)
+{
+	struct host before, after;
+
+	host_probe(&before);
+	assert_int_equal(before.tcp_filter, ANSWER_UNKNOWN);
+	assert_int_equal(before.udp_filter, ANSWER_UNKNOWN);
+	after = before;
+	host_probe_socket_filters(&after);
+	assert_int_equal(after.tcp_filter, can_filter(SOCK_STREAM));
+	assert_int_equal(after.udp_filter, can_filter(SOCK_DGRAM));
+	/* The capabilities are back. */
+	host_probe(&after);
+	assert_true(after.capabilities == before.capabilities);
 }
 
 static bool can_unshare(void)
@@ -116,9 +154,8 @@ static void test_features(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cheap),
-		cmocka_unit_test(test_cheap_is_cheap),
-		cmocka_unit_test(test_all),
+		cmocka_unit_test(test_cheap),	       cmocka_unit_test(test_cheap_is_cheap),
+		cmocka_unit_test(test_socket_filters), cmocka_unit_test(test_all),
 		cmocka_unit_test(test_features),
 	};
 

@@ -350,11 +350,28 @@ static void test_kernel(void **state UNUSED)
 	struct timeval soon = {.tv_usec = 200000};
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fd, off = 0;
 
+	const struct sock_filter nobody = BPF_STMT(BPF_RET | BPF_K, 0);
+	const struct sock_fprog closed = {.len = 1, .filter = (struct sock_filter *)&nobody};
+	const bool refused =
+		setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &closed, sizeof closed) < 0;
+
 	e = network(false, V4(0x7f000002), V4(0x7f000002));
 	memset(&net, 0, sizeof net);
 	net.table = (struct endpoint_table){.entries = &e, .count = 1, .allow_ingress = true};
 	assert_int_equal(ingress_attach(listener, ENDPOINT_TCP, 1), 0); /* not asked for: nothing */
+	/* Peers of TCP are judged when they are accepted. */
+	net.policy.flags = NET_INGRESS | NET_JUDGE_ACCEPT;
+	assert_int_equal(ingress_attach(listener, ENDPOINT_TCP, 1), 0);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(ingress_attach(fd, ENDPOINT_UDP, 1), 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &off, sizeof off), -1);
+	close(fd);
 	net.policy.flags = NET_INGRESS;
+	if (refused) { /* to unprivileged programs: then nothing may listen */
+		assert_int_equal(ingress_attach(listener, ENDPOINT_TCP, 1), -EACCES);
+		close(listener);
+		skip();
+	}
 	assert_int_equal(bind(listener, (struct sockaddr *)&to, sizeof to), 0);
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&to, &len), 0);
 	assert_int_equal(ingress_attach(listener, ENDPOINT_TCP, 1), 0);

@@ -23,7 +23,7 @@ enum {
 	UDP = LL_NET_BIND_UDP | LL_NET_CONNECT_SEND_UDP,
 	SENDS = WHEN_TRAP_SENDTO | WHEN_TRAP_SENDMSG,
 	TRAPS = SENDS | WHEN_TRAP_CONNECT | WHEN_TRAP_BIND | WHEN_TRAP_NAMES | WHEN_INGRESS |
-		WHEN_VIRTUAL_FILES,
+		WHEN_TRAP_ACCEPT | WHEN_VIRTUAL_FILES,
 	JUDGES = NET_JUDGE_CONNECT | NET_JUDGE_SEND | NET_JUDGE_BIND | NET_INGRESS | NET_REMAP |
 		 NET_UNIX_GATE,
 };
@@ -398,6 +398,160 @@ static void test_binds(void **state UNUSED)
 	}
 }
 
+/* ---- hosts that refuse socket filters ---- */
+
+static void test_socket_filters(void **state UNUSED)
+{
+	static const struct {
+		int abi;
+		struct pair pair[3];
+		bool tcp, udp;	     /* somebody must be kept away */
+		const char *refused; /* the option that is named without filters on UDP sockets */
+	} cases[] = {
+		{9, {{"deny", OPT_default_ingress}}, true, false, NULL},
+		{9, {{"deny:ingress@10.0.0.1:tcp:80", OPT_net_rules}}, true, false, NULL},
+		{9, {{"deny:ingress@10.0.0.1:udp", OPT_net_rules}}, false, false, NULL},
+		/* UDP sockets, none of which has a port that others know. */
+		{9, {{"udp://*", OPT_net_allow}, {"deny", OPT_default_ingress}}, true, false, NULL},
+		{10,
+		 {{"udp://*", OPT_net_allow}, {"deny", OPT_default_ingress}},
+		 true,
+		 false,
+		 NULL},
+		/* A port that others know, and everybody may send there. */
+		{9,
+		 {{"udp://53", OPT_net_allow_bind}, {"deny:ingress@any:tcp", OPT_net_rules}},
+		 true,
+		 false,
+		 NULL},
+		{9,
+		 {{"udp://53", OPT_net_allow_bind},
+		  {"allow:ingress@any:udp", OPT_net_rules},
+		  {"deny", OPT_default_ingress}},
+		 true,
+		 false,
+		 NULL},
+		{9,
+		 {{"udp://53", OPT_net_allow_bind}, {"deny", OPT_default_ingress}},
+		 true,
+		 true,
+		 "default_ingress"},
+		{10,
+		 {{"udp://53", OPT_net_allow_bind},
+		  {"allow:ingress@10.0.0.1", OPT_net_rules},
+		  {"deny", OPT_default_ingress}},
+		 true,
+		 true,
+		 "default_ingress"},
+		{10,
+		 {{"udp://53", OPT_net_allow_bind}, {"deny", OPT_net_default}},
+		 true,
+		 true,
+		 "network.default"},
+		{10,
+		 {{"udp://53", OPT_net_allow_bind}, {"deny:ingress@10.0.0.1:udp", OPT_net_rules}},
+		 false,
+		 true,
+		 "network.rules"},
+		{9,
+		 {{"53:53/udp", OPT_publish}, {"deny", OPT_default_ingress}},
+		 true,
+		 true,
+		 "default_ingress"},
+		{9,
+		 {{"udp://*", OPT_net_allow},
+		  {"udp://53", OPT_net_deny_bind},
+		  {"deny", OPT_default_ingress}},
+		 true,
+		 true,
+		 "default_ingress"},
+		{9,
+		 {{"udp://*", OPT_net_allow},
+		  {"udp://*", OPT_net_allow_bind},
+		  {"deny", OPT_default_ingress}},
+		 true,
+		 true,
+		 "default_ingress"},
+		/* Nobody checks binds. */
+		{10,
+		 {{"udp://*", OPT_net_allow},
+		  {"net-udp", OPT_disable},
+		  {"deny", OPT_default_ingress}},
+		 true,
+		 true,
+		 "default_ingress"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		for (unsigned host = 0; host < 4; host++)
+			WITH(p, cases[i].abi, cases[i].pair[0])
+			{
+				bool tcp_filter = host & 1, udp_filter = host & 2;
+
+				for (size_t k = 1; k < 3 && cases[i].pair[k].text; k++)
+					planning_add(&p, cases[i].pair[k].id,
+						     cases[i].pair[k].text);
+				p.host.tcp_filter = tcp_filter ? ANSWER_YES : ANSWER_NO;
+				p.host.udp_filter = udp_filter ? ANSWER_YES : ANSWER_NO;
+				bool ok = planning_build(&p);
+				bool filter = (cases[i].tcp && tcp_filter) || cases[i].udp;
+				bool accept = cases[i].tcp && !tcp_filter;
+
+				if (ok != (udp_filter || !cases[i].udp))
+					fail_msg("case %zu, host %u", i, host);
+				if (!ok) {
+					assert_int_equal(p.err.errors, 1);
+					assert_non_null(
+						strstr(p.err.list[0].key, cases[i].refused));
+					assert_true(planning_said(
+						&p, "this host refuses socket filters to "
+						    "unprivileged programs"));
+					continue;
+				}
+				/* A filter where something listens, or a look at who is accepted. */
+				if (((p.plan.features & WHEN_INGRESS) != 0) != filter ||
+				    ((p.plan.net.record.flags & NET_INGRESS) != 0) != filter)
+					fail_msg("case %zu, host %u: filter", i, host);
+				if (((p.plan.features & WHEN_TRAP_ACCEPT) != 0) != accept ||
+				    ((p.plan.net.record.flags & NET_JUDGE_ACCEPT) != 0) != accept)
+					fail_msg("case %zu, host %u: accept", i, host);
+				assert_int_equal(filter_handler(p.plan.features, SYS_accept4),
+						 accept ? HANDLER_accept : HANDLER_NONE);
+			}
+	/* The place of the rule that cannot be kept, not of the first one. */
+	WITH(p, 9, {"udp://53", OPT_net_allow_bind})
+	{
+		p.host.udp_filter = ANSWER_NO;
+		planning_add_at(&p, OPT_net_rules, "deny:ingress@10.0.0.1:tcp", "p.yaml", 7);
+		planning_add_at(&p, OPT_net_rules, "allow:ingress@10.0.0.1:udp", "p.yaml", 8);
+		planning_add_at(&p, OPT_net_rules, "deny:ingress@private:udp", "p.yaml", 9);
+		assert_false(planning_build(&p));
+		assert_int_equal(p.err.list[0].origin.line, 9);
+	}
+	/* Not tried: the supervisor finds out. */
+	WITH(p, 9, {"deny", OPT_default_ingress}, {"udp://53", OPT_net_allow_bind})
+	{
+		p.host.tcp_filter = p.host.udp_filter = ANSWER_UNKNOWN;
+		assert_true(planning_build(&p));
+		assert_true(p.plan.features & WHEN_INGRESS);
+		assert_false(p.plan.features & WHEN_TRAP_ACCEPT);
+	}
+	/* Nothing about peers: nothing of this. */
+	WITH(p, 9, {"8080", OPT_net_allow_bind})
+	{
+		p.host.tcp_filter = p.host.udp_filter = ANSWER_NO;
+		assert_true(planning_build(&p));
+		assert_int_equal(p.plan.features & TRAPS, 0);
+	}
+	/* Nobody to judge: the rule is named, once. */
+	WITH(p, 10, {"deny:ingress@private", OPT_net_rules})
+	{
+		p.host.tcp_filter = p.host.udp_filter = ANSWER_NO;
+		assert_false(WITHOUT_SUPERVISOR(p));
+		assert_int_equal(p.err.errors, 1);
+	}
+}
+
 /* ---- without a supervisor ---- */
 
 static void test_without_supervisor(void **state UNUSED)
@@ -514,7 +668,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mechanisms), cmocka_unit_test(test_ports_of_landlock),
 		cmocka_unit_test(test_binds),	   cmocka_unit_test(test_without_supervisor),
-		cmocka_unit_test(test_degraded),
+		cmocka_unit_test(test_degraded),   cmocka_unit_test(test_socket_filters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
