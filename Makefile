@@ -15,7 +15,7 @@
 SANDLOCK_VERSION := 0.1.0
 
 # The program must stay small enough to read into memory without thought (bytes, stripped).
-PROGRAM_SIZE_LIMIT := 524288
+PROGRAM_SIZE_LIMIT := 589824
 PRELOAD_SIZE_LIMIT := 65535
 
 # Files of core/ that libsandlock_confine.so carries as well. They are compiled freestanding
