@@ -5,6 +5,8 @@
  */
 #include "supervise/session.h"
 
+#include "supervise/patience.h"
+
 #include "base/sys.h"
 
 #include <errno.h>
@@ -24,6 +26,7 @@ enum {
 	STACK = 128 * 1024,
 	STATUS_ROOM = 8192,
 	MS = 1000 * 1000,
+	PATIENCE_MS = 5,
 	TICK_NS = 50 * MS,
 	RETRY_NS = 10 * MS,
 	WAKE = UINT32_MAX, /* epoll's data for `lot.wake`; others are indexes of slots */
@@ -273,9 +276,14 @@ static void *watch(void *unused UNUSED)
 	struct epoll_event events[BATCH];
 	uint64_t tick = clock_ns() + TICK_NS;
 
+	patience_prepare(); /* without it one call may keep the others waiting, never the loop */
 	for (;;) {
 		int n = epoll_wait(lot.epoll, events, BATCH, timeout_ms(tick));
 
+		patience_begin(PATIENCE_MS);
+		/* Whoever parks an entry writes to it until it lets go of the lock. */
+		pthread_mutex_lock(&lot.lock);
+		pthread_mutex_unlock(&lot.lock);
 		for (int i = 0; i < n; i++)
 			if (events[i].data.u32 != WAKE)
 				resume(&lot.slots[events[i].data.u32], true);
@@ -287,6 +295,7 @@ static void *watch(void *unused UNUSED)
 			look_at_callers();
 			tick = now + TICK_NS;
 		}
+		patience_end();
 	}
 	return NULL;
 }
