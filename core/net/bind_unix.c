@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_AT = offsetof(struct sockaddr_un, sun_path), PATH_ROOM = 108 };
+enum { PATH_AT = offsetof(struct sockaddr_un, sun_path), PATH_ROOM = 108, TRIES = 16 };
 
 /* ---- the caller ---- */
 
@@ -106,12 +106,12 @@ static int open_within(int directory, const char *path, uint64_t resolve)
 		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
 		.resolve = resolve | RESOLVE_NO_MAGICLINKS,
 	};
-	long fd;
+	long fd = -EAGAIN;
 
-	do
+	/* A rename elsewhere made ".." uncertain. Somebody who renames all the time may not keep the worker. */
+	for (int tries = 0; tries < TRIES && (fd == -EAGAIN || fd == -EINTR); tries++)
 		fd = SYS(openat2, directory, path, &how, sizeof how);
-	while (fd == -EAGAIN || fd == -EINTR); /* a rename elsewhere made ".." uncertain */
-	return (int)fd;
+	return fd == -EAGAIN ? -EACCES : (int)fd;
 }
 
 /* The directory that will hold the socket, as the caller sees it: no link leads out of its root. */

@@ -128,7 +128,7 @@ static bool has_id(const char *status, const char *field, long own)
 
 /*
  * The kernel asks whether this process may write to the socket, and the peer is told of this process. A caller that has become
- * another user must not profit from either. Never by the owner of /proc/PID: that is root's when the caller cannot be dumped.
+ * another user must not profit from either.
  */
 static bool has_our_identity(const struct call *call)
 {

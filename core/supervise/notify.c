@@ -49,6 +49,7 @@ bool notify_prepare(void)
 	    sizes.seccomp_notif > sizeof request || sizes.seccomp_notif_resp > RESPONSE_ROOM)
 		return false;
 	request_size = sizes.seccomp_notif;
+	park_prepare();
 	return patience_prepare();
 }
 

@@ -10,6 +10,7 @@
 #include "base/sys.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -17,11 +18,14 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
 	POOL = 16384,
 	BATCH = 64,
+	RESERVED_FILES =
+		128, /* numbers that no waiting call takes: whoever ends the run needs some */
 	LOOKS = 128, /* callers looked at in one tick: a status file costs some 15 us */
 	STACK = 128 * 1024,
 	STATUS_ROOM = 8192,
@@ -44,6 +48,7 @@ static struct {
 	pthread_mutex_t lock; /* all but the slots' contents, which belong to who has the entry */
 	int epoll, wake;
 	atomic_bool started;
+	int last_file; /* descriptors above are not kept */
 	uint32_t used; /* slots from here on were never touched */
 	uint32_t free_count, active_count;
 	uint64_t next_due; /* no `due` is earlier */
@@ -329,6 +334,15 @@ static bool start_thread(void)
 
 /* ---- for handlers ---- */
 
+void park_prepare(void)
+{
+	struct rlimit files;
+
+	lot.last_file = getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur > INT_MAX
+				? INT_MAX
+				: (int)(files.rlim_cur - MIN(files.rlim_cur / 2, RESERVED_FILES));
+}
+
 struct parked *park_new(const struct call *call)
 {
 	struct slot *slot = NULL;
@@ -355,6 +369,12 @@ struct reply park(struct parked *p)
 	uint64_t now = clock_ns();
 
 	pthread_mutex_lock(&lot.lock);
+	if (p->fd > lot.last_file) {
+		close(p->fd);
+		lot.free[lot.free_count++] = index_of(slot);
+		pthread_mutex_unlock(&lot.lock);
+		return reply_result(-ENOBUFS);
+	}
 	uint64_t before = lot.active_count ? MIN(lot.next_due, now + TICK_NS) : UINT64_MAX;
 	slot->position = lot.active_count;
 	lot.active[lot.active_count++] = index_of(slot);

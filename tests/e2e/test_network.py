@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import resource
 import shutil
 import socket
 import subprocess
@@ -250,6 +251,36 @@ def test_a_lingering_socket_holds_up_no_parked_call():
     done = python("--net-allow", f"tcp://{ALLOWED}:{to[1]}", "--net-allow", f"udp://{ALLOWED}:{to[1]}", code=textwrap.dedent(code) % (to,), timeout=30)
     assert done.status == 0 and 0.4 < float(done.out) < 3, done
     listener.close()
+
+
+@pytest.mark.parametrize("options", [[], ["--disable", "signal-scope"]], ids=["scoped", "walked"])
+def test_waiting_calls_leave_descriptors_for_the_end(options, mark):
+    """As many as may wait: the run still ends in time, and everything in it."""
+    code = """
+    import os, socket, threading, time
+    def wait():
+        try: socket.socket().connect(%r)
+        except OSError as e: pass
+        time.sleep(99)
+    if os.fork(): os.fork()
+    threading.stack_size(65536)
+    for _ in range(300): threading.Thread(target=wait, daemon=True).start()
+    time.sleep(99)
+    """
+    listener = socket.socket()
+    listener.bind((ALLOWED, 0))
+    listener.listen(0)
+    to = listener.getsockname()
+    waiting = [socket.socket() for _ in range(4)]
+    for s in waiting:
+        s.setblocking(False)
+        s.connect_ex(to)
+    began = time.monotonic()
+    done = python(*options, "--timeout", "3s", "--kill-after", "200ms", "--net-allow", f"tcp://{ALLOWED}:{to[1]}", timeout=40, env=mark.env(),
+                  code=textwrap.dedent(code) % (to,), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300)))
+    assert time.monotonic() - began < 8 and not mark.leftovers(), done
+    for s in [*waiting, listener]:
+        s.close()
 
 
 # ---------------------------------------------------------------- real programs
@@ -944,7 +975,7 @@ def test_max_connections_counts_what_is_connected():
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs to become another user")
 def test_no_identity_is_lent(tmp_path):
-    """A program that gave up root must not be taken for root, neither by a socket's mode nor by its server."""
+    """A program that gave up root must not be taken for root by a server that asks who connects."""
     code = """
     import os, socket
     os.setgroups([]); os.setresgid(1000, 1000, 1000); os.setresuid(1000, 1000, 1000)
@@ -952,7 +983,7 @@ def test_no_identity_is_lent(tmp_path):
     except OSError as e: print(type(e).__name__)
     """
     with UnixServer(str(tmp_path / "root")) as server:
-        os.chmod(tmp_path / "root", 0o600)
+        os.chmod(tmp_path / "root", 0o666)
         for d in [tmp_path, *tmp_path.parents]:
             if d.stat().st_uid == os.getuid() and d != pathlib.Path("/"):
                 d.chmod(d.stat().st_mode | 0o111)
