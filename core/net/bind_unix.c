@@ -179,11 +179,12 @@ static int bind_path(const struct call *call, int fd, union net_address *address
 	bool same = same_view(call, root);
 	if (!notify_valid(call))
 		return -ESRCH;
-	if (same)
-		return bind_in(fd, *path == '/' ? -1 : cwd, caller.umask, address, len);
-
 	const char *name = last_name(path);
 	auto_fd parent = open_parent(root, cwd, path, name);
+	if (parent == -ELOOP) /* by /proc/self/fd and the like: it would be our "self" */
+		return -EACCES;
+	if (same)
+		return bind_in(fd, *path == '/' ? -1 : cwd, caller.umask, address, len);
 	if (parent < 0)
 		return parent;
 	size_t name_len = strlen(name);

@@ -48,7 +48,7 @@ static struct {
 	pthread_mutex_t lock; /* all but the slots' contents, which belong to who has the entry */
 	int epoll, wake;
 	atomic_bool started;
-	int last_file; /* descriptors above are not kept */
+	int last_file; /* descriptors above are not kept; 0: all are */
 	uint32_t used; /* slots from here on were never touched */
 	uint32_t free_count, active_count;
 	uint64_t next_due; /* no `due` is earlier */
@@ -338,9 +338,8 @@ void park_prepare(void)
 {
 	struct rlimit files;
 
-	lot.last_file = getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur > INT_MAX
-				? INT_MAX
-				: (int)(files.rlim_cur - MIN(files.rlim_cur / 2, RESERVED_FILES));
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur <= INT_MAX)
+		lot.last_file = (int)(files.rlim_cur - MIN(files.rlim_cur / 2, RESERVED_FILES));
 }
 
 struct parked *park_new(const struct call *call)
@@ -369,7 +368,7 @@ struct reply park(struct parked *p)
 	uint64_t now = clock_ns();
 
 	pthread_mutex_lock(&lot.lock);
-	if (p->fd > lot.last_file) {
+	if (lot.last_file && p->fd > lot.last_file) {
 		close(p->fd);
 		lot.free[lot.free_count++] = index_of(slot);
 		pthread_mutex_unlock(&lot.lock);

@@ -973,6 +973,18 @@ def test_max_connections_counts_what_is_connected():
         assert done.out.split() == ["3", REFUSED], done
 
 
+def test_bound_paths_name_no_descriptor_of_the_supervisor(tmp_path):
+    code = """
+    import os, socket
+    for n in range(40):
+        try: socket.socket(socket.AF_UNIX).bind("/proc/self/fd/%%d/sock" %% n); print("bound", n)
+        except (PermissionError, FileNotFoundError): pass
+    socket.socket(socket.AF_UNIX).bind(%r); print("done")
+    """
+    done = python("--view", "none", "--port-remap", "-r", "/proc", "-w", str(tmp_path), "--cwd", str(tmp_path), code=textwrap.dedent(code) % str(tmp_path / "sock"))
+    assert done.out.split() == ["done"], done
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="needs to become another user")
 def test_no_identity_is_lent(tmp_path):
     """A program that gave up root must not be taken for root by a server that asks who connects."""

@@ -139,7 +139,11 @@ static void test_full(void **state UNUSED)
 		n++;
 	assert_int_equal(n, BINDINGS);
 	assert_false(ports_make_room(none_gone));
-	assert_true(ports_make_room(even_gone));
+	/* It was looked at a moment ago: after a rest. */
+	for (int tries = 0; !ports_make_room(even_gone); tries++) {
+		assert_true(tries < 5000);
+		usleep(1000);
+	}
 	for (n = 0; record(ENDPOINT_TCP, 2 * n + 1, 999, 999); n++)
 		;
 	assert_int_equal(n, BINDINGS / 2);
