@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_AT = offsetof(struct sockaddr_un, sun_path), PATH_ROOM = 108 };
+enum { PATH_AT = offsetof(struct sockaddr_un, sun_path), PATH_ROOM = 108, TRIES = 16 };
 
 /* ---- the caller ---- */
 
@@ -106,12 +106,12 @@ static int open_within(int directory, const char *path, uint64_t resolve)
 		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
 		.resolve = resolve | RESOLVE_NO_MAGICLINKS,
 	};
-	long fd;
+	long fd = -EAGAIN;
 
-	do
+	/* A rename elsewhere made ".." uncertain. Somebody who renames all the time may not keep the worker. */
+	for (int tries = 0; tries < TRIES && (fd == -EAGAIN || fd == -EINTR); tries++)
 		fd = SYS(openat2, directory, path, &how, sizeof how);
-	while (fd == -EAGAIN || fd == -EINTR); /* a rename elsewhere made ".." uncertain */
-	return (int)fd;
+	return fd == -EAGAIN ? -EACCES : (int)fd;
 }
 
 /* The directory that will hold the socket, as the caller sees it: no link leads out of its root. */
@@ -179,11 +179,12 @@ static int bind_path(const struct call *call, int fd, union net_address *address
 	bool same = same_view(call, root);
 	if (!notify_valid(call))
 		return -ESRCH;
-	if (same)
-		return bind_in(fd, *path == '/' ? -1 : cwd, caller.umask, address, len);
-
 	const char *name = last_name(path);
 	auto_fd parent = open_parent(root, cwd, path, name);
+	if (parent == -ELOOP) /* by /proc/self/fd and the like: it would be our "self" */
+		return -EACCES;
+	if (same)
+		return bind_in(fd, *path == '/' ? -1 : cwd, caller.umask, address, len);
 	if (parent < 0)
 		return parent;
 	size_t name_len = strlen(name);

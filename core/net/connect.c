@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/time.h>
@@ -16,7 +17,6 @@
 struct waiting {
 	union net_address address;
 	socklen_t len;
-	bool counted; /* among max_connections */
 };
 _Static_assert(sizeof(struct waiting) <= sizeof((struct parked *)0)->state, "fits a parked call");
 
@@ -35,7 +35,8 @@ uint64_t net_deadline(int fd, int option)
 
 /*
  * Does not wait, whatever the socket's mode. The mode belongs to the description, which the caller shares: it is another one
- * for some microseconds, on a socket that is not connected yet.
+ * for some microseconds, on a socket that is not connected yet. Another task of the caller's may set it back before connect() looks at
+ * it; then patience ends (EINTR) what has begun.
  */
 static int connect_now(int fd, const union net_address *address, socklen_t len)
 {
@@ -50,6 +51,8 @@ static int connect_now(int fd, const union net_address *address, socklen_t len)
 	/* On this machine the answer has come already, and only its taker is missing. */
 	if (blocking && r == -EINPROGRESS)
 		r = connect(fd, &address->any, len) < 0 ? -errno : 0;
+	if (r == -EINTR)
+		r = address->any.sa_family == AF_UNIX ? -EAGAIN : -EINPROGRESS;
 	if (blocking)
 		fcntl(fd, F_SETFL, flags);
 	return r;
@@ -78,6 +81,28 @@ static bool in_progress(int result)
 	return result == -EINPROGRESS || result == -EALREADY;
 }
 
+enum { OVER_LIMIT = INT_MIN }; /* no errno */
+
+/* One of the connections that are counted. The kernel alone says when it is over: what connect() returns tells nothing about a socket
+ * that other tasks connect and disconnect meanwhile. */
+static int connect_stream(int fd, const struct waiting *what)
+{
+	const struct sockaddr nothing = {.sa_family = AF_UNSPEC};
+	uint64_t cookie = net.policy.max_connections ? net_cookie(fd) : 0;
+
+	if (!net.policy.max_connections)
+		return connect_now(fd, &what->address, what->len);
+	if (!connections_admit(cookie))
+		return OVER_LIMIT;
+	int r = connect_now(fd, &what->address, what->len);
+	/* Before it connected, another thread may have taken it for closed. */
+	if ((r == 0 || in_progress(r)) && !connections_admit(cookie)) {
+		connect(fd, &nothing, sizeof nothing.sa_family);
+		return OVER_LIMIT;
+	}
+	return r;
+}
+
 /* Asking connect() again, not SO_ERROR, takes the result: the socket's state then is what the caller's own connect() would have left. */
 static struct reply resume_inet(struct parked *p, bool timed_out)
 {
@@ -86,13 +111,13 @@ static struct reply resume_inet(struct parked *p, bool timed_out)
 	if (timed_out)
 		return reply_result(-EINPROGRESS);
 	memcpy(&what, p->state.room, sizeof what);
-	int r = connect_now(p->fd, &what.address, what.len);
+	int r = connect_stream(p->fd, &what);
+	if (r == OVER_LIMIT)
+		return reply_fail(ECONNREFUSED);
 	if (in_progress(r)) {
 		p->events = p->events ? 0 : POLLOUT; /* woken for nothing: not at once again */
 		return (struct reply){.kind = REPLY_PARKED};
 	}
-	if (r < 0 && what.counted)
-		connections_forget(net_cookie(p->fd));
 	return reply_result(r);
 }
 
@@ -108,19 +133,13 @@ static struct reply connect_inet(const struct call *call, struct net_socket *soc
 	if (error)
 		return reply_fail(error);
 	bool stream = socket->type == SOCK_STREAM;
-	if (stream && net.policy.max_connections) {
-		if (!connections_admit(net_cookie(socket->fd)))
-			return reply_fail(ECONNREFUSED);
-		what->counted = true;
-	}
-
-	bool blocking = stream && !socket->nonblocking;
-	int r = blocking ? connect_now(socket->fd, &what->address, what->len)
-			 : (connect(socket->fd, &what->address.any, what->len) < 0 ? -errno : 0);
-	if (blocking && in_progress(r))
+	/* Datagrams: connect() never waits, and another task may be receiving in this mode. */
+	int r = stream ? connect_stream(socket->fd, what)
+		       : (connect(socket->fd, &what->address.any, what->len) < 0 ? -errno : 0);
+	if (r == OVER_LIMIT)
+		return reply_fail(ECONNREFUSED);
+	if (stream && !socket->nonblocking && in_progress(r))
 		return wait_for(call, socket, what, POLLOUT, resume_inet);
-	if (r < 0 && what->counted && !in_progress(r) && r != -EISCONN)
-		connections_forget(net_cookie(socket->fd));
 	return reply_result(r);
 }
 
@@ -175,8 +194,6 @@ static struct reply dissolve(const struct net_socket *socket)
 
 	if (connect(socket->fd, &nothing, sizeof nothing.sa_family) < 0)
 		return reply_result(-errno);
-	if (socket->type == SOCK_STREAM && net.policy.max_connections)
-		connections_forget(net_cookie(socket->fd));
 	return reply_result(0);
 }
 

@@ -51,23 +51,6 @@ static void insert(uint64_t cookie)
 	}
 }
 
-/* Closes the gap: whoever was pushed on by the removed one moves back. */
-static void remove_at(uint64_t *place)
-{
-	size_t hole = (size_t)(place - connections.table), size = connections.size;
-
-	connections.count--;
-	for (size_t at = (hole + 1) % size; connections.table[at]; at = (at + 1) % size) {
-		size_t home = slot_of(connections.table[at]);
-
-		if ((at + size - home) % size >= (at + size - hole) % size) {
-			connections.table[hole] = connections.table[at];
-			hole = at;
-		}
-	}
-	connections.table[hole] = 0;
-}
-
 static void found_open(void *context UNUSED, const struct diag_socket *socket)
 {
 	if (socket->inode && connections.open_count < ROOM && *find(socket->cookie))
@@ -118,15 +101,4 @@ bool connections_admit(uint64_t cookie)
 		insert(cookie);
 	pthread_mutex_unlock(&connections.lock);
 	return admitted;
-}
-
-void connections_forget(uint64_t cookie)
-{
-	if (!net.policy.max_connections || !cookie)
-		return;
-	pthread_mutex_lock(&connections.lock);
-	uint64_t *place = connections.size ? find(cookie) : NULL;
-	if (place && *place)
-		remove_at(place);
-	pthread_mutex_unlock(&connections.lock);
 }

@@ -4,6 +4,8 @@
  */
 #include "net/behalf.h"
 
+#include <string.h>
+
 int net_decide(const struct endpoint *to)
 {
 	/* A protocol that rules cannot name is not covered by "allow everything" either. */
@@ -30,12 +32,31 @@ static struct address arrival(struct address to)
 	return (struct address){.low = to.low <= 1 ? 1 : 0xffff7f000001};
 }
 
+/*
+ * To the kernel 0.0.0.0 is the socket's own address: the one it is bound to, the one of its device (SO_BINDTODEVICE) or the one that
+ * IP_PKTINFO names; loopback only where there is none of these. The rules judge it as loopback, so it becomes loopback. IPv6's
+ * is loopback always.
+ */
+static void pin_unspecified(union net_address *address)
+{
+	static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff};
+	const uint32_t loopback = htonl(INADDR_LOOPBACK);
+
+	if (address->any.sa_family != AF_INET6) {
+		if (address->v4.sin_addr.s_addr == htonl(INADDR_ANY))
+			address->v4.sin_addr.s_addr = loopback;
+	} else if (!memcmp(&address->v6.sin6_addr, mapped, sizeof mapped)) {
+		memcpy(address->v6.sin6_addr.s6_addr + 12, &loopback, sizeof loopback);
+	}
+}
+
 int net_judge(const struct net_socket *socket, const struct endpoint *to,
 	      union net_address *address)
 {
 	uint32_t judged = socket->type == SOCK_STREAM ? NET_JUDGE_CONNECT
 						      : NET_JUDGE_CONNECT | NET_JUDGE_SEND;
 
+	pin_unspecified(address);
 	if (to->protocol & (ENDPOINT_TCP | ENDPOINT_UDP) && net_is_loopback(to->address) &&
 	    ports_reach(to->protocol, arrival(to->address), to->port)) {
 		net_set_port(address, ports_real(to->protocol, to->port));

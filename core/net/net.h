@@ -92,10 +92,9 @@ int ingress_attach(int fd, uint8_t protocol, uint16_t port);
 /* connections.c: max_connections. */
 /* After net_open() and before harden_self(): what asks the kernel about sockets. */
 bool connections_open(void);
-/* Right before connect(), on the same thread: a socket that does not connect is soon taken for closed. False: the limit is
- * reached. A connect that waited and failed is forgotten by another thread. */
+/* Right before connect() and right after it, by any thread: a socket that does not connect is soon taken for closed. False: the limit is
+ * reached. */
 bool connections_admit(uint64_t cookie);
-void connections_forget(uint64_t cookie);
 
 /* netlink.c: the stand-in for AF_NETLINK, NETLINK_ROUTE. */
 bool netlink_is_ours(uint64_t cookie);

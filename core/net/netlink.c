@@ -8,6 +8,7 @@
 #include "net/netlink.h"
 
 #include "base/fd.h"
+#include "supervise/patience.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +23,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { STAND_INS = 64, MAX_VECTORS = 1024, NAME_LENGTH = sizeof(struct sockaddr_nl) };
+enum {
+	STAND_INS = 64,
+	MAX_VECTORS = 1024,
+	PATIENCE_MS = 5,
+	NAME_LENGTH = sizeof(struct sockaddr_nl),
+};
 
 /* As the kernel reads it; C libraries declare parts of it narrower, with padding. */
 struct message_header {
@@ -298,10 +304,13 @@ void netlink_serve(void)
 
 	for (int i = 0; i < count; i++) {
 		struct stand_in *s = &table.entries[events[i].data.u32 % STAND_INS];
+		/* What comes with it is closed here, and a socket may linger. */
+		patience_begin(PATIENCE_MS);
 		ssize_t n = s->cookie
 				    ? recv(s->fd, request, sizeof request, MSG_DONTWAIT | MSG_TRUNC)
 				    : 0;
 
+		patience_end();
 		/* One for each round: nobody can keep the loop here. Too long a request is none. */
 		if (n > 0 && n <= (ssize_t)sizeof request)
 			netlink_reply(request, (size_t)n, s->port, deliver, &s->fd);

@@ -12,7 +12,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TCP, UDP, PROTOCOLS };
+enum {
+	TCP,
+	UDP,
+	PROTOCOLS,
+	FEW = 16, /* bindings that are asked about at any time */
+	REST = 20, /* times as long as asking took: nobody else waits because somebody fills the table */
+};
 
 static struct {
 	/* The loop changes, others look: numbers without the lock, bindings with it. */
@@ -145,6 +151,30 @@ bool ports_bound_at(uint8_t protocol, struct address address, uint16_t real)
 	return found;
 }
 
+/* Loop thread only. */
+static uint64_t rest_until_ns;
+
+static bool resting(void)
+{
+	return rest_until_ns && clock_ns() < rest_until_ns;
+}
+
+static void rest_after(uint64_t began_ns)
+{
+	uint64_t now = clock_ns();
+
+	rest_until_ns = now + REST * (now - began_ns);
+}
+
+static bool is_long(uint8_t protocol, uint16_t real)
+{
+	unsigned n = 0;
+
+	for (uint16_t at = *chain_of(protocol, real); at && n <= FEW; at = ports.next[at - 1])
+		n++;
+	return n > FEW;
+}
+
 bool ports_prune(uint8_t protocol, uint16_t port, bool (*gone)(const struct binding *))
 {
 	uint16_t real = ports_bound(protocol, port);
@@ -152,6 +182,10 @@ bool ports_prune(uint8_t protocol, uint16_t port, bool (*gone)(const struct bind
 
 	if (!real)
 		return false;
+	bool slow = is_long(protocol, real);
+	uint64_t began = slow ? clock_ns() : 0;
+	if (slow && resting())
+		return true;
 	while (*link) { /* only the loop changes chains, so that `gone` may ask about them */
 		uint16_t at = *link;
 
@@ -165,6 +199,8 @@ bool ports_prune(uint8_t protocol, uint16_t port, bool (*gone)(const struct bind
 		ports.unused = at;
 		pthread_mutex_unlock(&ports.lock);
 	}
+	if (slow)
+		rest_after(began);
 	if (*chain_of(protocol, real))
 		return true;
 	set(&ports.real_of[row(protocol)][port], 0);
@@ -178,10 +214,16 @@ bool ports_make_room(bool (*gone)(const struct binding *))
 
 	if (ports.unused || ports.fresh < BINDINGS)
 		return true;
+	if (resting())
+		return false;
+	uint64_t began = clock_ns();
 	for (size_t i = 0; i < ARRAY_LEN(protocols); i++)
 		for (unsigned port = 1; port < PORT_COUNT; port++)
-			if (ports_bound(protocols[i], (uint16_t)port))
+			if (ports_bound(protocols[i], (uint16_t)port)) {
+				rest_until_ns = 0; /* each of them, this once */
 				ports_prune(protocols[i], (uint16_t)port, gone);
+			}
+	rest_after(began);
 	return ports.unused != 0;
 }
 

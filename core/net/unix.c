@@ -13,11 +13,12 @@
 #include <linux/openat2.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_AT = offsetof(struct sockaddr_un, sun_path), TRIES = 16 };
+enum { PATH_AT = offsetof(struct sockaddr_un, sun_path), TRIES = 16, STATUS_ROOM = 1024 };
 
 int unix_path_of(const union net_address *address, socklen_t len, char path[UNIX_PATH_ROOM])
 {
@@ -110,18 +111,31 @@ static bool granted(int target)
 	return false;
 }
 
-/* The kernel will ask whether this process may write to the socket. A caller of another user must not profit from that. */
-static bool writable_for(const struct call *call, const struct stat *socket)
+/* Effective and file system id are `own`? */
+static bool has_id(const char *status, const char *field, long own)
 {
-	char path[32];
-	struct stat caller;
+	const char *text = status_field(status, field);
+	char *end;
 
-	snprintf(path, sizeof path, "/proc/%d", call->pid);
-	if (stat(path, &caller) < 0)
-		return false;
-	if (caller.st_uid == net_own_uid())
-		return true;
-	return socket->st_mode & (caller.st_uid == socket->st_uid ? S_IWUSR : S_IWOTH);
+	for (int i = 0; i < 4; i++, text = end) {
+		long id = text ? strtol(text, &end, 10) : -1;
+
+		if (!text || end == text || (i % 2 && id != own))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The kernel asks whether this process may write to the socket, and the peer is told of this process. A caller that has become
+ * another user must not profit from either.
+ */
+static bool has_our_identity(const struct call *call)
+{
+	char status[STATUS_ROOM];
+
+	task_status(call, status, sizeof status);
+	return has_id(status, "Uid", (long)net_own_uid()) && has_id(status, "Gid", (long)getegid());
 }
 
 int net_unix_target(const struct call *call, const union net_address *address, socklen_t len)
@@ -144,7 +158,7 @@ int net_unix_target(const struct call *call, const union net_address *address, s
 		return target;
 	if (!granted(target))
 		return -EACCES;
-	if (fstat(target, &found) < 0 || !writable_for(call, &found))
+	if (fstat(target, &found) < 0 || !has_our_identity(call))
 		return -EACCES;
 	if (!S_ISSOCK(found.st_mode))
 		return -ECONNREFUSED;

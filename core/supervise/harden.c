@@ -117,6 +117,8 @@ static const int allowed[] = {
 	SYS_access,
 #endif
 	/* what a pthread needs and a process does not */
+	SYS_timer_create,
+	SYS_timer_settime,
 	SYS_rt_sigsuspend,
 	SYS_set_tid_address,
 };

@@ -4,6 +4,8 @@
  */
 #include "supervise/session.h"
 
+#include "supervise/patience.h"
+
 #include "base/fd.h"
 #include "base/sys.h"
 #include "host/uapi.h"
@@ -37,7 +39,7 @@ static union {
 	char room[1024];
 } request;
 
-enum { RESPONSE_ROOM = 256 };
+enum { RESPONSE_ROOM = 256, PATIENCE_MS = 5 };
 static size_t request_size = sizeof(struct seccomp_notif);
 
 bool notify_prepare(void)
@@ -48,7 +50,8 @@ bool notify_prepare(void)
 	    sizes.seccomp_notif > sizeof request || sizes.seccomp_notif_resp > RESPONSE_ROOM)
 		return false;
 	request_size = sizes.seccomp_notif;
-	return true;
+	park_prepare();
+	return patience_prepare();
 }
 
 void notify_open(const struct session *s)
@@ -161,7 +164,9 @@ void notify_serve(struct session *s)
 		s->handler_of[slot] = (uint8_t)(filter_handler(s->record.features, data->nr) + 1);
 	handler answer = handlers[s->handler_of[slot] - 1];
 
+	patience_begin(PATIENCE_MS);
 	struct reply reply = answer ? answer(&call) : reply_fail(ENOSYS);
+	patience_end();
 	if (reply.kind == REPLY_FAIL && !reply.outcome)
 		s->denials++;
 	notify_reply(&call, reply);

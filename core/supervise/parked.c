@@ -5,9 +5,12 @@
  */
 #include "supervise/session.h"
 
+#include "supervise/patience.h"
+
 #include "base/sys.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,15 +18,19 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
 	POOL = 16384,
 	BATCH = 64,
+	RESERVED_FILES =
+		128, /* numbers that no waiting call takes: whoever ends the run needs some */
 	LOOKS = 128, /* callers looked at in one tick: a status file costs some 15 us */
 	STACK = 128 * 1024,
 	STATUS_ROOM = 8192,
 	MS = 1000 * 1000,
+	PATIENCE_MS = 5,
 	TICK_NS = 50 * MS,
 	RETRY_NS = 10 * MS,
 	WAKE = UINT32_MAX, /* epoll's data for `lot.wake`; others are indexes of slots */
@@ -41,6 +48,7 @@ static struct {
 	pthread_mutex_t lock; /* all but the slots' contents, which belong to who has the entry */
 	int epoll, wake;
 	atomic_bool started;
+	int last_file; /* descriptors above are not kept; 0: all are */
 	uint32_t used; /* slots from here on were never touched */
 	uint32_t free_count, active_count;
 	uint64_t next_due; /* no `due` is earlier */
@@ -273,9 +281,14 @@ static void *watch(void *unused UNUSED)
 	struct epoll_event events[BATCH];
 	uint64_t tick = clock_ns() + TICK_NS;
 
+	patience_prepare(); /* without it one call may keep the others waiting, never the loop */
 	for (;;) {
 		int n = epoll_wait(lot.epoll, events, BATCH, timeout_ms(tick));
 
+		patience_begin(PATIENCE_MS);
+		/* Whoever parks an entry writes to it until it lets go of the lock. */
+		pthread_mutex_lock(&lot.lock);
+		pthread_mutex_unlock(&lot.lock);
 		for (int i = 0; i < n; i++)
 			if (events[i].data.u32 != WAKE)
 				resume(&lot.slots[events[i].data.u32], true);
@@ -287,6 +300,7 @@ static void *watch(void *unused UNUSED)
 			look_at_callers();
 			tick = now + TICK_NS;
 		}
+		patience_end();
 	}
 	return NULL;
 }
@@ -320,6 +334,14 @@ static bool start_thread(void)
 
 /* ---- for handlers ---- */
 
+void park_prepare(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur <= INT_MAX)
+		lot.last_file = (int)(files.rlim_cur - MIN(files.rlim_cur / 2, RESERVED_FILES));
+}
+
 struct parked *park_new(const struct call *call)
 {
 	struct slot *slot = NULL;
@@ -346,6 +368,12 @@ struct reply park(struct parked *p)
 	uint64_t now = clock_ns();
 
 	pthread_mutex_lock(&lot.lock);
+	if (lot.last_file && p->fd > lot.last_file) {
+		close(p->fd);
+		lot.free[lot.free_count++] = index_of(slot);
+		pthread_mutex_unlock(&lot.lock);
+		return reply_result(-ENOBUFS);
+	}
 	uint64_t before = lot.active_count ? MIN(lot.next_due, now + TICK_NS) : UINT64_MAX;
 	slot->position = lot.active_count;
 	lot.active[lot.active_count++] = index_of(slot);

@@ -169,6 +169,8 @@ struct parked {
 		uint64_t align;
 	} state; /* the handler's */
 };
+/* Before harden_self(), with the limit of open files as it stays. */
+void park_prepare(void);
 /* An entry to fill, with the call in it; NULL: as many wait as may. Loop thread or workers. */
 struct parked *park_new(const struct call *call);
 /* Takes the filled entry. The caller's signals end the wait as they would end the call's (ERESTARTSYS). Nothing may touch the

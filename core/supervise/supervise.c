@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STATUS_SANDLOCK = 125, SECOND = 1000000000 };
+enum { STATUS_SANDLOCK = 125, SECOND = 1000000000, AGAIN_NS = SECOND / 10 };
 
 static struct session session; /* zeroed; the largest object, untouched pages cost nothing */
 
@@ -244,7 +244,7 @@ static void on_deadlines(struct session *s, uint64_t now)
 		start_ending(s, END_MAX_DURATION, now);
 	}
 	if (s->kill_ns && now >= s->kill_ns) {
-		s->kill_ns = 0;
+		s->kill_ns = now + AGAIN_NS; /* should somebody have been missed */
 		if (s->reason == END_EXIT)
 			s->reason = END_KILLED;
 		everything_signal(s, SIGKILL);

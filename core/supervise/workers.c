@@ -4,10 +4,12 @@
  */
 #include "supervise/session.h"
 
+#include "supervise/patience.h"
+
 #include <errno.h>
 #include <pthread.h>
 
-enum { WORKERS = 2, QUEUE = 128, WORKER_STACK = 64 * 1024 };
+enum { WORKERS = 2, QUEUE = 128, WORKER_STACK = 64 * 1024, PATIENCE_MS = 1000 };
 
 static struct {
 	pthread_mutex_t lock;
@@ -22,6 +24,7 @@ static struct {
 
 static void *worker(void *unused UNUSED)
 {
+	patience_prepare(); /* without it one call may keep this thread, never the loop */
 	for (;;) {
 		pthread_mutex_lock(&pool.lock);
 		while (!pool.count)
@@ -33,7 +36,9 @@ static void *worker(void *unused UNUSED)
 
 		if (!notify_valid(&job.call))
 			continue;
+		patience_begin(PATIENCE_MS);
 		struct reply reply = job.work(&job.call);
+		patience_end();
 		/* No worker hands a call on. */
 		notify_reply(&job.call, reply.kind == REPLY_LATER ? reply_fail(EAGAIN) : reply);
 	}

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import resource
 import shutil
 import socket
 import subprocess
@@ -1256,3 +1257,202 @@ def test_explain(tmp_path):
     assert explain("bind", "8080").status == 0 and explain("bind", "8081").status == 1
     data = json.loads(sandbox.sandlock("policy", "explain", "--json", str(policy), "connect", "127.0.0.2:80").out)
     assert data["verdict"] == "allow", data
+
+
+# ---------------------------------------------------------------- attacks on the supervisor
+
+
+def test_unspecified_address_is_no_way_around():
+    """0.0.0.0 leads to the socket's own address: where it is bound, or what IP_PKTINFO says. The rules judge it as 127.0.0.1."""
+    code = """
+    import socket, struct
+    def send(family, source, to, control=()):
+        s = socket.socket(family, socket.SOCK_DGRAM)
+        if source: s.bind((source, 0))
+        try: s.sendmsg([b"x"], control, 0, (to, %d))
+        except OSError as e: print(type(e).__name__)
+    spec = struct.pack("=I4s4x", 0, socket.inet_aton(%r))
+    send(socket.AF_INET, %r, "0.0.0.0")
+    send(socket.AF_INET, "", "0.0.0.0", [(socket.IPPROTO_IP, 8, spec)])
+    send(socket.AF_INET6, "::ffff:" + %r, "::ffff:0.0.0.0")
+    send(socket.AF_INET, "", "0.0.0.0")
+    """
+    with Datagrams(OTHER) as other:
+        own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        own.bind(("127.0.0.1", other.port))
+        own.settimeout(5)
+        done = python("--net-allow", f"udp://127.0.0.1:{other.port}", code=textwrap.dedent(code) % (other.port, OTHER, OTHER, OTHER))
+        assert done.status == 0 and own.recv(8) == b"x", done
+        assert not other.received, other.received
+        own.close()
+
+
+TOGGLE = r"""
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+static volatile int fd = -1;
+static volatile double worst;
+static double now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec + t.tv_nsec / 1e9; }
+static void nothing(int s) {}
+static void *toggle(void *x) { int zero = 0; for (;;) if (fd >= 0) ioctl(fd, FIONBIO, &zero); }
+static void *other(void *x) {
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(1), .sin_addr.s_addr = htonl(0x7f090909)};
+	for (;;) {
+		int s = socket(AF_INET, SOCK_STREAM, 0);
+		double t = now();
+		connect(s, (void *)&to, sizeof to);
+		if (now() - t > worst) worst = now() - t;
+		close(s);
+		usleep(500);
+	}
+}
+int main(int argc, char **argv) {
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[1])), .sin_addr.s_addr = htonl(0x7f000002)};
+	struct itimerval often = {{0, 20000}, {0, 20000}};
+	struct sigaction action = {.sa_handler = nothing};
+	sigset_t alarm;
+	pthread_t thread;
+	sigemptyset(&alarm), sigaddset(&alarm, SIGALRM), pthread_sigmask(SIG_BLOCK, &alarm, 0);
+	pthread_create(&thread, 0, toggle, 0), pthread_create(&thread, 0, other, 0);
+	pthread_sigmask(SIG_UNBLOCK, &alarm, 0), sigaction(SIGALRM, &action, 0), setitimer(ITIMER_REAL, &often, 0);
+	for (double end = now() + 2; now() < end;) {
+		int s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		fd = s, connect(s, (void *)&to, sizeof to), fd = -1, close(s);
+	}
+	printf("%f\n", worst * 1000), fflush(stdout), _exit(0);
+}
+"""
+
+
+def test_nobody_makes_the_supervisor_wait(compiled):
+    """A listener whose queue is full never answers."""
+    program = compiled("toggle", TOGGLE)
+    listener = socket.socket()
+    listener.bind((ALLOWED, 0))
+    listener.listen(0)
+    waiting = [socket.socket() for _ in range(4)]
+    for s in waiting:
+        s.setblocking(False)
+        s.connect_ex(listener.getsockname())
+    port = listener.getsockname()[1]
+    done = run("-r", str(program.parent), "--timeout", "20s", "--net-allow", f"tcp://{ALLOWED}:{port}", cmd=[str(program), str(port)], timeout=60)
+    assert done.status == 0 and float(done.out) < 200, done
+    for s in [*waiting, listener]:
+        s.close()
+
+
+def test_a_lingering_socket_holds_up_no_parked_call():
+    """The caller dies while its send waits: the supervisor closes the last descriptor of a socket that lingers."""
+    code = """
+    import os, socket, struct, threading, time
+    def full():
+        s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096); s.connect(%r); s.setblocking(False)
+        try:
+            while s.send(b"x" * 65536): pass
+        except BlockingIOError: pass
+        s.setblocking(True)
+        return s
+    def linger(s, seconds): s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, seconds))
+    s = full(); linger(s, 8); pid = os.fork()
+    if not pid:
+        threading.Timer(0.3, os._exit, (0,)).start(); s.sendmsg([b"y" * 99999])
+    s.close(); os.waitpid(pid, 0)
+    s = full(); linger(s, 0); s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 500000))
+    t = time.monotonic()
+    try: s.sendmsg([b"y" * 99999])
+    except BlockingIOError: print(time.monotonic() - t)
+    """
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    listener.bind((ALLOWED, 0))
+    listener.listen(8)
+    to = listener.getsockname()
+    done = python("--net-allow", f"tcp://{ALLOWED}:{to[1]}", "--net-allow", f"udp://{ALLOWED}:{to[1]}", code=textwrap.dedent(code) % (to,), timeout=30)
+    assert done.status == 0 and 0.4 < float(done.out) < 3, done
+    listener.close()
+
+
+@pytest.mark.parametrize("options", [[], ["--disable", "signal-scope"]], ids=["scoped", "walked"])
+def test_waiting_calls_leave_descriptors_for_the_end(options, mark):
+    """As many as may wait: the run still ends in time, and everything in it."""
+    code = """
+    import os, socket, threading, time
+    def wait():
+        try: socket.socket().connect(%r)
+        except OSError as e: pass
+        time.sleep(99)
+    if os.fork(): os.fork()
+    threading.stack_size(65536)
+    for _ in range(300): threading.Thread(target=wait, daemon=True).start()
+    time.sleep(99)
+    """
+    listener = socket.socket()
+    listener.bind((ALLOWED, 0))
+    listener.listen(0)
+    to = listener.getsockname()
+    waiting = [socket.socket() for _ in range(4)]
+    for s in waiting:
+        s.setblocking(False)
+        s.connect_ex(to)
+    began = time.monotonic()
+    done = python(*options, "--timeout", "3s", "--kill-after", "200ms", "--net-allow", f"tcp://{ALLOWED}:{to[1]}", timeout=40, env=mark.env(),
+                  code=textwrap.dedent(code) % (to,), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300)))
+    assert time.monotonic() - began < 8 and not mark.leftovers(), done
+    for s in [*waiting, listener]:
+        s.close()
+
+
+def test_max_connections_counts_what_is_connected():
+    """A connect() of a connected socket that fails (here by Landlock, which is asked first) gives no place back."""
+    code = """
+    import socket
+    held = []
+    for i in range(6):
+        s = socket.socket()
+        try: s.connect(%r)
+        except OSError as e: print(len(held), type(e).__name__); break
+        try: s.connect((%r, 9))
+        except OSError as e: pass
+        held.append(s)
+    """
+    with Server(ALLOWED) as server:
+        done = python("--net-allow", f"tcp://*:{server.port}", "--max-connections", "3", code=textwrap.dedent(code) % ((ALLOWED, server.port), ALLOWED))
+        assert done.out.split() == ["3", REFUSED], done
+
+
+def test_bound_paths_name_no_descriptor_of_the_supervisor(tmp_path):
+    code = """
+    import os, socket
+    for n in range(40):
+        try: socket.socket(socket.AF_UNIX).bind("/proc/self/fd/%%d/sock" %% n); print("bound", n)
+        except (PermissionError, FileNotFoundError): pass
+    socket.socket(socket.AF_UNIX).bind(%r); print("done")
+    """
+    done = python("--view", "none", "--port-remap", "-r", "/proc", "-w", str(tmp_path), "--cwd", str(tmp_path), code=textwrap.dedent(code) % str(tmp_path / "sock"))
+    assert done.out.split() == ["done"], done
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs to become another user")
+def test_no_identity_is_lent(tmp_path):
+    """A program that gave up root must not be taken for root by a server that asks who connects."""
+    code = """
+    import os, socket
+    os.setgroups([]); os.setresgid(1000, 1000, 1000); os.setresuid(1000, 1000, 1000)
+    try: socket.socket(socket.AF_UNIX).connect(%r)
+    except OSError as e: print(type(e).__name__)
+    """
+    with UnixServer(str(tmp_path / "root")) as server:
+        os.chmod(tmp_path / "root", 0o666)
+        for d in [tmp_path, *tmp_path.parents]:
+            if d.stat().st_uid == os.getuid() and d != pathlib.Path("/"):
+                d.chmod(d.stat().st_mode | 0o111)
+        done = python("--caps", "keep", "-w", str(tmp_path), code=textwrap.dedent(code) % str(tmp_path / "root"))
+        assert done.out.split() == ["PermissionError"] and server.connections == 0, done

@@ -139,7 +139,11 @@ static void test_full(void **state UNUSED)
 		n++;
 	assert_int_equal(n, BINDINGS);
 	assert_false(ports_make_room(none_gone));
-	assert_true(ports_make_room(even_gone));
+	/* It was looked at a moment ago: after a rest. */
+	for (int tries = 0; !ports_make_room(even_gone); tries++) {
+		assert_true(tries < 5000);
+		usleep(1000);
+	}
 	for (n = 0; record(ENDPOINT_TCP, 2 * n + 1, 999, 999); n++)
 		;
 	assert_int_equal(n, BINDINGS / 2);
@@ -303,35 +307,12 @@ static void test_liveness(void **state UNUSED)
 
 static void test_many_connections(void **state UNUSED)
 {
-	static bool in[2000];
-	uint64_t x = 88172645463325252u;
-	unsigned count = 0;
-
-	/* The first test: nobody asks the kernel yet, so what is not forgotten stays. */
-	net.policy.max_connections = 40;
-	for (unsigned i = 0; i < 20000; i++) {
-		x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-		unsigned n = (unsigned)(x % ARRAY_LEN(in));
-
-		if (in[n] || count == 40) {
-			assert_int_equal(connections_admit(1000000 + n), in[n]);
-			connections_forget(1000000 + n);
-			count -= in[n];
-			in[n] = false;
-			/* Often enough the list is not full. */
-			for (unsigned m = 0; m < ARRAY_LEN(in) && i % 64 == 0; m += 3) {
-				connections_forget(1000000 + m);
-				count -= in[m];
-				in[m] = false;
-			}
-		} else {
-			assert_true(connections_admit(1000000 + n));
-			in[n] = true;
-			count++;
-		}
-	}
-	for (unsigned n = 0; n < ARRAY_LEN(in); n++)
-		connections_forget(1000000 + n);
+	/* The first test: nobody asks the kernel yet, so everything counts as open. */
+	net.policy.max_connections = 4000;
+	for (uint64_t n = 0; n < 4000; n++)
+		assert_true(connections_admit(1 + n * 0x9e3779b9u));
+	for (uint64_t n = 0; n < 8000; n++)
+		assert_int_equal(connections_admit(1 + n * 0x9e3779b9u), n < 4000);
 }
 
 /* ---- binds, with strangers that hold ports ---- */
@@ -602,8 +583,6 @@ static void test_limit(void **state UNUSED)
 	assert_false(connections_admit(0));
 	assert_true(connections_admit(cookie[1])); /* has its place */
 	close(fds[0]);				   /* nobody tells */
-	assert_true(connections_admit(cookie[2]));
-	connections_forget(cookie[2]);
 	assert_true(connections_admit(cookie[2]));
 	close(fds[1]);
 	close(fds[2]);
