@@ -1,10 +1,16 @@
-"""The world around a probe: trees, an outsider, and the oracle that looks at them afterwards."""
+"""
+The world around a probe: trees, an outsider, and the oracle that looks at them afterwards. The outsider's ports on 127.0.0.1 and ::1 are W_TCP, for
+TCP and UDP; those of W_OPEN on 127.0.0.1 answer and do not count, so rules and twins may use them, and on 127.0.0.2 they count; W_SHARED is open to
+everybody of the same user who sets SO_REUSEPORT; W_FREE and W_FREE2 are nobody's.
+"""
 
 import hashlib
 import os
 import pathlib
+import random
 import re
 import shutil
+import socket
 import stat
 import subprocess
 import tempfile
@@ -57,6 +63,21 @@ def build_probes(directory):
         list(pool.map(one, sorted((HERE / "probes").glob("*.c"))))
 
 
+def unused_ports(count):
+    """Of the lower numbers, which the kernel gives to nobody who asks for any port."""
+    found = []
+    while len(found) < count:
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            port = random.randrange(20000, 32000)
+            try:
+                tcp.bind(("", port))
+                udp.bind(("", port))
+            except OSError:
+                continue
+            found.append(str(port))
+    return found
+
+
 class World:
     """One set of trees: bin and ro readable, rw writable, out not granted at all; and a process outside."""
 
@@ -102,8 +123,9 @@ class World:
         self.outsider = subprocess.Popen([self.bin / "outsider", self.base / "out", self.abstract, self.queue],
                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
         words = self.outsider.stdout.readline().split()
-        assert len(words) == 5, "the outsider did not start"
-        self.tcp, self.udp, self.shm, self.mq, self.address = words
+        assert len(words) == 6, "the outsider did not start"
+        self.tcp, self.open, self.shared, self.shm, self.mq, self.address = words
+        self.free, self.free2 = unused_ports(2)
         self.report_before = self.outsider_report()
 
     def outsider_report(self):
@@ -144,11 +166,12 @@ class World:
 
     def env(self, mode):
         return self.mark.env(W_MODE=mode, W_BIN=self.bin, W_RO=self.base / "ro", W_RW=self.base / "rw", W_OUT=self.base / "out",
-                             W_PID=self.outsider.pid, W_TCP=self.tcp, W_UDP=self.udp, W_SHM=self.shm, W_ABSTRACT=self.abstract,
+                             W_PID=self.outsider.pid, W_TCP=self.tcp, W_UDP=self.tcp, W_OPEN=self.open, W_SHARED=self.shared, W_FREE=self.free, W_FREE2=self.free2, W_SHM=self.shm, W_ABSTRACT=self.abstract,
                              W_MQ=self.queue, W_ADDRESS=self.address, W_RUNNER=os.getpid())
 
     def grants(self, case):
-        words = case.flags.split()
+        ports = {"@W_TCP@": self.tcp, "@W_OPEN@": self.open, "@W_SHARED@": self.shared, "@W_FREE@": self.free, "@W_FREE2@": self.free2}
+        words = re.sub("@W_[A-Z0-9]+@", lambda name: ports[name[0]], case.flags).split()
         options = ["-r", self.bin, "-r", self.base / "ro"]
         if "no-write" not in words:
             options += ["-w", self.base / "rw"]

@@ -1,66 +1,8 @@
-/* Group I: unix sockets, System V and POSIX IPC, keyrings. */
+/* Group I: System V and POSIX IPC, keyrings. */
 #include "probe.h"
 
 #include <sys/ipc.h>
 #include <sys/shm.h>
-
-static size_t unix_address(struct sockaddr_un *address, const char *path, bool abstract)
-{
-	memset(address, 0, sizeof(*address));
-	address->sun_family = AF_UNIX;
-	snprintf(address->sun_path + abstract, sizeof(address->sun_path) - 1, "%s", path);
-	return offsetof(struct sockaddr_un, sun_path) + (abstract ? 1 + strlen(path) : sizeof(address->sun_path));
-}
-static long connect_to(const char *path, bool abstract)
-{
-	struct sockaddr_un address;
-	size_t length = unix_address(&address, path, abstract);
-	return sys(SYS_connect, sys(SYS_socket, AF_UNIX, SOCK_STREAM, 0), &address, length);
-}
-
-static void pathname(void)
-{
-	attempt("connect", connect_to(in("W_OUT", "stream.sock"), false));
-	char path[600];
-	snprintf(path, sizeof(path), "%s/to-out/stream.sock", world("W_RO"));
-	attempt("through a symlink", connect_to(path, false));
-	must("chdir", sys(SYS_chdir, world("W_OUT")));
-	attempt("relative", connect_to("stream.sock", false));
-}
-static void pathname_datagram(void)
-{
-	struct sockaddr_un address;
-	size_t length = unix_address(&address, in("W_OUT", "datagram.sock"), false);
-	long fd = must("socket", sys(SYS_socket, AF_UNIX, SOCK_DGRAM, 0));
-	attempt("sendto", sys(SYS_sendto, fd, "x", 1, MSG_DONTWAIT, &address, length));
-	struct iovec part = { "x", 1 };
-	struct msghdr message = { .msg_name = &address, .msg_namelen = (socklen_t)length, .msg_iov = &part, .msg_iovlen = 1 };
-	attempt("sendmsg", sys(SYS_sendmsg, fd, &message, MSG_DONTWAIT));
-}
-static void abstract(void)
-{
-	attempt("connect", connect_to(world("W_ABSTRACT"), true));
-	struct sockaddr_un address;
-	size_t length = unix_address(&address, world("W_ABSTRACT"), true);
-	long fd = must("socket", sys(SYS_socket, AF_UNIX, SOCK_STREAM, 0));
-	struct sockaddr family = { .sa_family = AF_UNIX };
-	must("autobind", sys(SYS_bind, fd, &family, sizeof(family.sa_family)));
-	attempt("connect after autobind", sys(SYS_connect, fd, &address, length));
-}
-static void own_sockets_twin(void)
-{
-	struct sockaddr_un address;
-	char name[64];
-	for (int abstract = 0; abstract < 2; abstract++) {
-		snprintf(name, sizeof(name), "sandlock-twin-%ld", sys(SYS_getpid));
-		size_t length = unix_address(&address, abstract ? name : in("W_RW", "twin.sock"), abstract);
-		long fd = must("socket", sys(SYS_socket, AF_UNIX, SOCK_STREAM, 0));
-		must("bind", sys(SYS_bind, fd, &address, length));
-		must("listen", sys(SYS_listen, fd, 5));
-		must("connect", sys(SYS_connect, sys(SYS_socket, AF_UNIX, SOCK_STREAM, 0), &address, length));
-	}
-	must("unlink", sys(SYS_unlinkat, AT_FDCWD, in("W_RW", "twin.sock"), 0));
-}
 
 static void sysv(void)
 {
@@ -108,9 +50,6 @@ static void keyrings(void)
 }
 
 static const struct probe_case cases[] = {
-	CASE("I01-I02-pathname-socket", pathname, own_sockets_twin, "", EACCES, EPERM, ECONNREFUSED),
-	CASE("I04-pathname-datagram", pathname_datagram, own_sockets_twin, "", EACCES, EPERM, ECONNREFUSED),
-	CASE("I03-abstract-socket", abstract, own_sockets_twin, "", EPERM),
 	CASE("I07-sysv-ipc", sysv, shared_memory_twin, "", EPERM, ENOSYS),
 	CASE("I07-posix-queue", queue, shared_memory_twin, "", EPERM, EACCES, ENOSYS),
 	CASE("I08-keyrings", keyrings, shared_memory_twin, "", EPERM, ENOSYS),

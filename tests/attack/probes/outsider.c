@@ -1,6 +1,6 @@
 /*
  * The neighbour that every attack is aimed at: a process of the same user outside the sandbox, with sockets, a shared memory
- * segment and a message queue of its own. On each line of its standard input it prints what the world has done to it since the start:
+ * segment and a message queue of its own. Every knock is told, except at one door of TCP and UDP, which rules may open. On each line of its standard input it prints what the world has done to it since the start:
  * one line that must not change.
  *
  *	outsider DIRECTORY ABSTRACT-NAME MQ-NAME
@@ -10,33 +10,99 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/ipc.h>
 #include <sys/shm.h>
 
-static int unix_socket(const char *path, int type, bool abstract)
+/* A NUL in an abstract name is a byte like any other. */
+static int unix_socket(const char *name, size_t length, int type, bool abstract)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, type, 0);
-	snprintf(address.sun_path + abstract, sizeof(address.sun_path) - 1, "%s", path);
-	socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)abstract + strlen(path));
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, length))
-		return perror(path), exit(1), -1;
+	if (length > sizeof(address.sun_path) - 1)
+		return fprintf(stderr, "%s: too long\n", name), exit(1), -1;
+	memcpy(address.sun_path + abstract, name, length);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)abstract + length)))
+		return perror(name), exit(1), -1;
 	if (type == SOCK_STREAM)
 		listen(fd, 64);
 	return fd;
 }
 
-static int inet_socket(int type, int *port)
+/* *port 0: any. -1 when it cannot be had. */
+static int try_inet(const char *host, int type, int *port, bool shared)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t length = sizeof(address);
-	int fd = socket(AF_INET, type, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) || getsockname(fd, (struct sockaddr *)&address, &length))
-		return perror("inet"), exit(1), -1;
+	bool v6 = strchr(host, ':');
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} address = { .any.sa_family = v6 ? AF_INET6 : AF_INET };
+	socklen_t length = v6 ? sizeof(address.v6) : sizeof(address.v4);
+	int fd = socket(address.any.sa_family, type, 0), one = 1;
+	inet_pton(address.any.sa_family, host, v6 ? (void *)&address.v6.sin6_addr : (void *)&address.v4.sin_addr);
+	address.v4.sin_port = htons((uint16_t)*port);
+	if (shared)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)), setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (fd < 0 || bind(fd, &address.any, length) || getsockname(fd, &address.any, &length))
+		return close(fd), -1;
 	if (type == SOCK_STREAM)
 		listen(fd, 64);
-	*port = ntohs(address.sin_port);
+	*port = ntohs(address.v4.sin_port);
 	return fd;
+}
+
+/* TCP and UDP of one number, at another address too when `second` is given. */
+static int pair_of(const char *host, const char *second, bool shared, int fd[4])
+{
+	for (int tries = 0; tries < 100; tries++) {
+		int port = 0;
+		fd[0] = try_inet(host, SOCK_STREAM, &port, shared), fd[1] = try_inet(host, SOCK_DGRAM, &port, shared);
+		fd[2] = fd[3] = -1;
+		if (second)
+			fd[2] = try_inet(second, SOCK_STREAM, &port, false), fd[3] = try_inet(second, SOCK_DGRAM, &port, false);
+		/* without IPv6 there is nothing to knock at */
+		if (fd[0] >= 0 && fd[1] >= 0 && (!second || strchr(second, ':') || (fd[2] >= 0 && fd[3] >= 0)))
+			return port;
+		for (int i = 0; i < 4; i++)
+			close(fd[i]);
+	}
+	return fprintf(stderr, "no free pair of ports\n"), exit(1), -1;
+}
+
+/* The door that rules may open: answers everybody and tells nothing. */
+static void *talk(void *fd)
+{
+	char byte;
+	if (send((int)(intptr_t)fd, "o", 1, MSG_NOSIGNAL) == 1)
+		while (recv((int)(intptr_t)fd, &byte, 1, 0) > 0)
+			;
+	close((int)(intptr_t)fd);
+	return NULL;
+}
+static void *welcome(void *listener)
+{
+	pthread_t thread;
+	for (;;) {
+		int fd = accept((int)(intptr_t)listener, NULL, NULL);
+		if (fd >= 0 && pthread_create(&thread, NULL, talk, (void *)(intptr_t)fd) == 0)
+			pthread_detach(thread);
+		else if (fd >= 0)
+			close(fd);
+	}
+	return NULL;
+}
+static void *echo(void *socket)
+{
+	char data[64];
+	for (;;) {
+		struct sockaddr_storage from;
+		socklen_t length = sizeof(from);
+		ssize_t n = recvfrom((int)(intptr_t)socket, data, sizeof(data), 0, (struct sockaddr *)&from, &length);
+		if (n >= 0)
+			sendto((int)(intptr_t)socket, data, (size_t)n, MSG_NOSIGNAL, (struct sockaddr *)&from, length);
+	}
+	return NULL;
 }
 
 static volatile sig_atomic_t signals;
@@ -49,16 +115,31 @@ int main(int argc, char **argv)
 	for (int s = 1; s < 32; s++)
 		if (s != SIGSEGV && s != SIGTERM && s != SIGPIPE)
 			signal(s, count);
-	int tcp_port, udp_port;
-	char path[4][200];
+	char path[2][200], chat[100];
 	static const char *const names[] = { "stream.sock", "datagram.sock" };
 	for (int i = 0; i < 2; i++)
 		snprintf(path[i], sizeof(path[i]), "%s/%s", argv[1], names[i]);
+	int chat_length = snprintf(chat, sizeof(chat), "%s%cd", argv[2], 0);
+	int closed[4], open_door[4], shared[4];
+	int closed_port = pair_of("127.0.0.1", "::1", false, closed), open_port = pair_of("127.0.0.1", "127.0.0.2", false, open_door);
+	int shared_port = pair_of("127.0.0.1", NULL, true, shared);
 	struct pollfd doors[] = {
-		{ .fd = unix_socket(path[0], SOCK_STREAM, false) }, { .fd = unix_socket(path[1], SOCK_DGRAM, false) },
-		{ .fd = unix_socket(argv[2], SOCK_STREAM, true) },  { .fd = inet_socket(SOCK_STREAM, &tcp_port) },
-		{ .fd = inet_socket(SOCK_DGRAM, &udp_port) },
+		{ .fd = unix_socket(path[0], strlen(path[0]), SOCK_STREAM, false) },
+		{ .fd = unix_socket(path[1], strlen(path[1]), SOCK_DGRAM, false) },
+		{ .fd = unix_socket(argv[2], strlen(argv[2]), SOCK_STREAM, true) },
+		{ .fd = unix_socket(chat, (size_t)chat_length, SOCK_DGRAM, true) },
+		{ .fd = closed[0] },
+		{ .fd = closed[1] },
+		{ .fd = closed[2] },
+		{ .fd = closed[3] },
+		{ .fd = open_door[2] }, /* the open number at another address */
+		{ .fd = open_door[3] },
+		{ .fd = shared[0] },
+		{ .fd = shared[1] },
 	};
+	pthread_t thread;
+	if (pthread_create(&thread, NULL, welcome, (void *)(intptr_t)open_door[0]) || pthread_create(&thread, NULL, echo, (void *)(intptr_t)open_door[1]))
+		return perror("pthread_create"), 1;
 	const nfds_t door_count = sizeof(doors) / sizeof(*doors);
 	for (nfds_t i = 0; i < door_count; i++)
 		doors[i].events = POLLIN;
@@ -68,7 +149,7 @@ int main(int argc, char **argv)
 		long flags, max, size, current, spare[4];
 	} queue = { .max = 4, .size = 64 };
 	long mq = sys(SYS_mq_open, argv[3], O_CREAT | O_RDWR, 0600, &queue);
-	printf("%d %d %d %d %#lx\n", tcp_port, udp_port, shm, (int)mq, (unsigned long)&signals);
+	printf("%d %d %d %d %d %#lx\n", closed_port, open_port, shared_port, shm, (int)mq, (unsigned long)&signals);
 	fflush(stdout);
 
 	char line[64];
