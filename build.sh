@@ -226,7 +226,11 @@ readonly FOR_TEST='
 libcmocka-dev   /usr/include/cmocka.h
 python3-pytest  /usr/lib/python3/dist-packages/pytest/__init__.py
 python3-venv    /usr/lib/python3.*/ensurepip/__init__.py
+busybox         busybox
+curl            curl
 git             git
+iproute2        ip
+iputils-ping    ping
 nodejs          node
 procps          ps
 sqlite3         sqlite3
@@ -250,10 +254,10 @@ readonly FOR_BENCH='
 bubblewrap      bwrap
 '
 
-# A test confines redis, but its package starts a server of its own wherever an init runs. So it
-# is installed in containers only; elsewhere that test asks for it and is skipped without it.
+# Tests confine redis and nginx, but their packages start servers of their own wherever an init runs. So they
+# are installed in containers only; elsewhere those tests ask for them and are skipped without them.
 for_test_services() {
-	[ -d /run/systemd/system ] || echo 'redis-server redis-server'
+	[ -d /run/systemd/system ] || printf '%s\n' 'redis-server redis-server' 'nginx-light nginx'
 }
 
 missing_packages() { # LIST

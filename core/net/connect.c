@@ -96,10 +96,8 @@ static int connect_stream(int fd, const struct waiting *what)
 		return OVER_LIMIT;
 	int r = connect_now(fd, &what->address, what->len);
 	/* Before it connected, another thread may have taken it for closed. */
-	if ((r == 0 || in_progress(r)) && !connections_admit(cookie)) {
-		connect(fd, &nothing, sizeof nothing.sa_family);
-		return OVER_LIMIT;
-	}
+	if ((r == 0 || in_progress(r)) && !connections_admit(cookie))
+		return connect(fd, &nothing, sizeof nothing.sa_family) < 0 ? -errno : OVER_LIMIT;
 	return r;
 }
 

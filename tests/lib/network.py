@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import pickle
+import shutil
 import socket
 import struct
 import subprocess
@@ -11,6 +12,8 @@ import threading
 import traceback
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+
+IP = shutil.which("ip", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
 # All of 127/8 is this machine: different hosts without any set-up.
 ALLOWED, OTHER = "127.0.0.2", "127.0.0.3"
@@ -94,8 +97,8 @@ def unused_port(host="127.0.0.1", kind=socket.SOCK_STREAM):
 
 
 def can_make_namespace():
-    """A network namespace of one's own needs root or user namespaces."""
-    return subprocess.run(["unshare", "-n" if os.geteuid() == 0 else "-Urn", "true"], stderr=subprocess.DEVNULL).returncode == 0
+    """A network namespace of one's own needs root or user namespaces, and ip to set it up."""
+    return IP and subprocess.run(["unshare", "-n" if os.geteuid() == 0 else "-Urn", "true"], stderr=subprocess.DEVNULL).returncode == 0
 
 
 def in_namespace(function):
@@ -146,9 +149,9 @@ def enter_namespace():
                 f.write(text)
     for line in ("link set lo up", "link add void type veth peer name hole", "link set void up", "link set hole up", "addr add 10.66.0.1/24 dev void",
                  "addr add 10.66.0.2/24 dev void", "addr add fd66::1/64 dev void nodad", "addr add fd66::2/64 dev void nodad"):
-        subprocess.run(["ip", *line.split()], check=True)
+        subprocess.run([IP, *line.split()], check=True)
     # Neighbours that never answer would give EHOSTUNREACH: a fixed one swallows everything.
-    subprocess.run("ip neigh add 10.66.0.99 lladdr 02:00:00:00:00:99 dev void nud permanent".split(), check=True)
+    subprocess.run(f"{IP} neigh add 10.66.0.99 lladdr 02:00:00:00:00:99 dev void nud permanent".split(), check=True)
 
 
 class Capture:
