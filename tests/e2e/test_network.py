@@ -339,6 +339,8 @@ class DnsServer(Datagrams):
         while True:
             try:
                 query, peer = self.socket.recvfrom(4096)
+                if peer is None:  # shut down
+                    return
                 self.received.append(query)
                 end = query.index(b"\0", 12) + 5
                 answer = query[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + query[12:end] + b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\7"
