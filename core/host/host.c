@@ -16,6 +16,7 @@
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -47,6 +48,7 @@ static bool flags_known(unsigned long flags)
 
 static void probe_seccomp(struct host *host)
 {
+	host->filtered = prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER;
 	host->seccomp_filter =
 		action_available(SECCOMP_RET_KILL_PROCESS) && action_available(SECCOMP_RET_ERRNO);
 	host->seccomp_notify = host->seccomp_filter && action_available(SECCOMP_RET_USER_NOTIF) &&

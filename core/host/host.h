@@ -21,8 +21,9 @@ struct host {
 	uint32_t landlock_errata;
 	bool seccomp_filter;
 	bool seccomp_notify;
-	bool wait_killable;	    /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19 */
-	bool proc_mounted;	    /* /proc is a procfs */
+	bool filtered;	    /* a seccomp filter is in force: a container, or an outer sandbox */
+	bool wait_killable; /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19 */
+	bool proc_mounted;  /* /proc is a procfs */
 	enum answer user_namespace; /* CLONE_NEWUSER for this user, or root */
 	enum answer private_proc; /* mounting a fresh procfs in it (containers often mask /proc) */
 	const char *user_namespace_reason; /* static text when the answer is NO */

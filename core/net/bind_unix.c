@@ -213,7 +213,10 @@ struct reply bind_unix(const struct call *call)
 		return reply_fail(ESRCH);
 	if (len > PATH_AT && len <= sizeof address.local && address.any.sa_family == AF_UNIX &&
 	    address.local.sun_path[0])
-		r = bind_path(call, fd, &address, len);
+		/* Whose layers may forbid making sockets is not known: nobody's are passed by. */
+		r = __atomic_load_n(&net_own_layers, __ATOMIC_SEQ_CST)
+			    ? -EACCES
+			    : bind_path(call, fd, &address, len);
 	else /* abstract, without a name, or what the kernel refuses */
 		r = bind(fd, &address.any, len) < 0 ? -errno : 0;
 	return r < 0 ? reply_fail(-r) : reply_value(0);

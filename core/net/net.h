@@ -70,6 +70,9 @@ uint8_t net_protocol_of(const struct net_socket *socket);
 /* decide.c: the verdict for an outgoing operation. 0 or the errno to answer (network.deny_errno). */
 int net_decide(const struct endpoint *to);
 
+/* layers.c: a task of the sandbox has made a ruleset that can forbid unix sockets. For any thread, atomically. */
+extern bool net_own_layers;
+
 /* unix.c: unix sockets under grants. */
 /* Opens what `address` names for the caller (its root, its directory), O_PATH, and judges it. A descriptor, or -errno (EACCES: outside
  * every grant). Abstract and unnamed addresses need none of this: the outer layer's scope decides. */

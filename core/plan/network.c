@@ -497,10 +497,12 @@ bool plan_network(struct building *b)
 	return ok;
 }
 
-/* Below ABI 9 the kernel does not check whose socket a path leads to. */
+/* Below ABI 9 the kernel does not check whose socket a path leads to. A sandbox that is to hold others does without: what is done on
+ * behalf would not be held by the inner ones. */
 static bool needs_unix_gate(const struct building *b)
 {
-	return !(b->plan->handled_fs & LL_RESOLVE_UNIX) &&
+	return !policy_bool(b->policy, OPT_nestable, false) &&
+	       !(b->plan->handled_fs & LL_RESOLVE_UNIX) &&
 	       b->plan->protection[PROTECT_UNIX_RESOLVE] == PROTECTION_DEGRADED &&
 	       !user_degraded(b, PROTECT_UNIX_RESOLVE);
 }

@@ -262,6 +262,7 @@ enum handler_id {
 	HANDLER_socket_name,   /* net/names.c: getsockname, getpeername */
 	HANDLER_netlink,       /* net/netlink.c: calls on a descriptor of the stand-in's range */
 	HANDLER_accept,	       /* net/accept.c: accept, accept4 */
+	HANDLER_landlock,      /* net/layers.c: landlock_create_ruleset */
 	HANDLER_COUNT
 };
 /* The handler of a trapped number under these features, HANDLER_NONE when no row is active. Of several rows the first: the one for

@@ -137,7 +137,12 @@ static bool decide(struct building *b, int id, enum wish wish)
 	error_add(b->err, NO_ORIGIN, NULL,
 		  "protection %s needs Landlock ABI %d, this kernel has ABI %d", p->name, p->abi,
 		  b->host->landlock_abi);
-	error_hint(b->err, "--allow-degraded %s runs without it", p->name);
+	error_hint(b->err, "--allow-degraded %s runs without it%s", p->name,
+		   b->host->filtered
+			   ? "; inside a sandbox whose supervisor connects or binds for its "
+			     "programs no ABI above 3 is offered: run the outer one "
+			     "with --no-supervisor"
+			   : "");
 	return false;
 }
 

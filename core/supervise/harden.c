@@ -70,6 +70,7 @@ static const int allowed[] = {
 	SYS_epoll_pwait,
 	SYS_eventfd2,
 	SYS_getrandom,
+	SYS_landlock_create_ruleset,
 	SYS_fchmod,
 	SYS_fstatfs,
 	SYS_fchdir,

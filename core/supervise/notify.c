@@ -31,6 +31,7 @@ static const handler handlers[HANDLER_COUNT] = {
 	[HANDLER_socket_name] = handle_socket_name,
 	[HANDLER_netlink] = handle_netlink,
 	[HANDLER_accept] = handle_accept,
+	[HANDLER_landlock] = handle_landlock,
 };
 
 /* A kernel may send more than the struct we know: it says how much (seccomp(2), SECCOMP_GET_NOTIF_SIZES). */

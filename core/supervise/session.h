@@ -249,6 +249,7 @@ struct reply handle_bind(const struct call *call);
 struct reply handle_accept(const struct call *call);
 struct reply handle_socket(const struct call *call);
 struct reply handle_socket_name(const struct call *call);
+struct reply handle_landlock(const struct call *call);
 struct reply handle_netlink(const struct call *call);
 /* net/netlink.c, for the loop: readable when a stand-in was written to past the filter or closed (-1: there is none), and what to do
  * then. */
