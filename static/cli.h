@@ -46,6 +46,7 @@ int confine_main(struct cli *cli, int argc, char **argv);
 int preload_main(struct cli *cli, int argc, char **argv);
 int check_main(struct cli *cli, int argc, char **argv);
 int policy_main(struct cli *cli, int argc, char **argv);
+int ps_main(struct cli *cli, int argc, char **argv);
 int completion_main(struct cli *cli, int argc, char **argv);
 int man_main(struct cli *cli, int argc, char **argv);
 int help_main(struct cli *cli, int argc, char **argv);

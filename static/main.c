@@ -36,11 +36,11 @@ const struct command commands[] = {
 	 "  import FILE.toml           the YAML form on standard output\n"
 	 "  export NAME                the TOML form on standard output\n"
 	 "  delete NAME [--yes]        remove a policy of your own\n"},
+	{"ps", "list", 0, ps_main, "list your running sandboxes, with their ports", ""},
 	{"completion", "", 0, completion_main, "print a completion script", "bash|zsh|fish"},
 	{"man", "", 0, man_main, "print a manual page", "[1|5]"},
 	{"help", "", 0, help_main, "help on a command", "[COMMAND]"},
 	{"version", "", 0, version_main, "name, version and build", NULL},
-	{"ps", "list", 0, NULL, "list running sandboxes", NULL},
 	{"inspect", "", 0, NULL, "show the policy of a running sandbox", NULL},
 	{"kill", "", 0, NULL, "end a running sandbox", NULL},
 	{"pause", "", 0, NULL, "stop a running sandbox", NULL},

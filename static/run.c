@@ -3,6 +3,8 @@
 
 #include "base/fd.h"
 #include "base/json.h"
+#include "control/control.h"
+#include "host/publish.h"
 #include "launch/launch.h"
 #include "launch/shield.h"
 #include "supervise/supervise.h"
@@ -197,6 +199,10 @@ static int start(struct cli *cli, struct start *st, struct plan_request *request
 	}
 	if (st->plan.mode == PLAN_IN_PLACE)
 		return launch_in_place(launch, err);
+	if (!publish_probe(policy, err) ||
+	    !control_claim(policy_text(policy, OPT_name, NULL), policy_origin(policy, OPT_name),
+			   &st->arena, &launch->name, &launch->registry_fd, err))
+		return EXIT_SANDLOCK;
 
 	int status = launch_supervised(launch, &st->refused, err);
 	for (int tries = 0; st->refused != REFUSED_NOTHING && tries < 2; tries++) {

@@ -153,6 +153,7 @@ static int write_image(const struct launch *l, const struct holder *holder, int 
 		.holder_pid = holder->pid,
 		.status_fd = l->status_fd,
 		.report_fd = l->report_fd,
+		.registry_fd = l->registry_fd,
 		.restrict_flags = plan->restrict_flags,
 		.max_processes = plan->max_processes,
 		.keep_caps = confine->keep_caps,
@@ -196,7 +197,7 @@ static int write_image(const struct launch *l, const struct holder *holder, int 
 					: plan->view.wanted ? l->s->cwd
 							    : NULL);
 	record.hostname = image_add_text(&w, plan->hostname);
-	record.name = image_add_text(&w, policy_text(l->policy, OPT_name, NULL));
+	record.name = image_add_text(&w, l->name);
 
 	struct launch_origin *origins = arena_array(arena, plan->rlimit_count + 4, sizeof *origins);
 	uint32_t origin_count = confine_origins(plan, &w, origins, err);
@@ -279,6 +280,7 @@ int launch_supervised(const struct launch *l, enum refusal *refused, struct erro
 		keep_over_exec(holder.namespace_fd[i]);
 	keep_over_exec(l->status_fd);
 	keep_over_exec(l->report_fd);
+	keep_over_exec(l->registry_fd);
 	r = SYS(execveat, self, "", argv, no_environment, AT_EMPTY_PATH);
 	error_add_errno(err, NO_ORIGIN, NULL, (int)-r, "cannot start the supervisor");
 

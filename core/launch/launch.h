@@ -19,6 +19,8 @@ struct launch {
 	char *const *environment;      /* the program's, final */
 	const char *const *candidates; /* paths to try, NULL-terminated */
 	int status_fd, report_fd;      /* -1: none */
+	const char *name;	       /* NULL: none */
+	int registry_fd;	       /* listens under that name; -1: not registered */
 	bool quiet, compat;
 	uint64_t started_ns; /* CLOCK_MONOTONIC */
 };

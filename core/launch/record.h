@@ -36,6 +36,7 @@ struct launch_record {
 	int32_t control_fd, holder_pid;
 	int32_t namespace_fd[HOLDER_NAMESPACES];
 	int32_t status_fd, report_fd;
+	int32_t registry_fd; /* listens under the sandbox's name; -1: not registered */
 	uint32_t restrict_flags;
 	uint32_t max_processes;
 	uint32_t cwd, name, hostname; /* strings */

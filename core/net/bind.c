@@ -288,6 +288,8 @@ static int bind_port(struct binder *b)
 		if (r != -EADDRINUSE || publish || ports_prune(protocol, port, binding_gone))
 			return r;
 	}
+	if (publish && !publish->host)
+		return attempt_others(b);
 	if (publish) {
 		/* A number that something else inside had before: is it still there? */
 		if (!ports_free(protocol, publish->host) &&

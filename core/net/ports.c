@@ -274,36 +274,45 @@ bool ports_mapped(uint8_t protocol, uint16_t port)
 
 /* ---- the report ---- */
 
+bool ports_next(struct mapped_port *at)
+{
+	if (!at->protocol)
+		*at = (struct mapped_port){.protocol = ENDPOINT_TCP};
+	if (!ports.fresh) /* most runs: the tables are not touched */
+		return false;
+	for (;;) {
+		while (++at->port) {
+			at->real = ports_bound(at->protocol, at->port);
+			if (at->real && at->real != at->port)
+				return true;
+		}
+		if (at->protocol == ENDPOINT_UDP)
+			return false;
+		at->protocol = ENDPOINT_UDP;
+	}
+}
+
 void ports_report(struct json *j)
 {
-	static const struct {
-		uint8_t protocol;
-		char name[4];
-	} protocols[] = {{ENDPOINT_TCP, "tcp"}, {ENDPOINT_UDP, "udp"}};
-	bool any = false;
+	struct mapped_port at = {0};
+	uint8_t open = 0; /* the protocol whose object it is */
 
-	if (!ports.fresh) /* most runs: the tables are not touched */
-		return;
-	for (size_t i = 0; i < ARRAY_LEN(protocols); i++) {
-		bool begun = false;
+	while (ports_next(&at)) {
+		char number[8];
 
-		for (unsigned port = 1; port < PORT_COUNT; port++) {
-			uint16_t real = ports_bound(protocols[i].protocol, (uint16_t)port);
-			char number[8];
-
-			if (!real || real == port)
-				continue;
-			if (!any)
-				json_object(j, "ports");
-			if (!begun)
-				json_object(j, protocols[i].name);
-			any = begun = true;
-			snprintf(number, sizeof number, "%u", port);
-			json_u64(j, number, real);
+		if (!open)
+			json_object(j, "ports");
+		if (open != at.protocol) {
+			if (open)
+				json_end_object(j);
+			json_object(j, at.protocol == ENDPOINT_TCP ? "tcp" : "udp");
 		}
-		if (begun)
-			json_end_object(j);
+		open = at.protocol;
+		snprintf(number, sizeof number, "%u", at.port);
+		json_u64(j, number, at.real);
 	}
-	if (any)
+	if (open) {
 		json_end_object(j);
+		json_end_object(j);
+	}
 }

@@ -35,4 +35,12 @@ bool ports_prune(uint8_t protocol, uint16_t port, bool (*gone)(const struct bind
 /* Makes room for one more if it can. */
 bool ports_make_room(bool (*gone)(const struct binding *));
 
+/* A port whose number is another one outside. Begin with {0}; goes by protocol and number. */
+struct mapped_port {
+	uint16_t port, real;
+	uint8_t protocol;
+};
+/* The next one; false: there is none any more. */
+bool ports_next(struct mapped_port *at);
+
 #endif

@@ -263,7 +263,7 @@ static bool is_unspecified(const struct endpoint_publish *p)
 /* Do both want the same port of this machine? :: takes the port of IPv4 along. */
 static bool same_host_port(const struct endpoint_publish *a, const struct endpoint_publish *b)
 {
-	if (a->protocol != b->protocol || a->host != b->host)
+	if (a->protocol != b->protocol || a->host != b->host || !a->host)
 		return false;
 	if (address_equal(a->address, b->address))
 		return true;

@@ -85,6 +85,7 @@ const char *endpoint_render(struct arena *arena, const struct endpoint_rule *rul
 /* network.rules: one or more tokens ACTION[:DIRECTION]@TARGET[:PROTOCOL[:PORTS]], separated by commas. */
 bool endpoint_parse_tokens(const char *text, struct arena *arena, struct endpoint_rule **out,
 			   size_t *count, struct complaint *c);
+/* "[ADDRESS:]HOST:GUEST[/tcp|/udp]"; host 0: any free port. */
 bool endpoint_parse_publish(const char *text, struct endpoint_publish *out, struct complaint *c);
 
 /* An IP literal in any form inet_aton() or RFC 4291 knows, without zone; false when it is none. Number-like host names

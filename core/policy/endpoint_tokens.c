@@ -313,8 +313,6 @@ static bool one_port(const char *text, size_t len, uint16_t *out, struct complai
 	}
 	if (range.first != range.last)
 		return complain(c, "one port is published at a time, not a range");
-	if (range.first == 0)
-		return complain(c, "port 0 cannot be published");
 	*out = range.first;
 	return true;
 }
@@ -376,6 +374,8 @@ bool endpoint_parse_publish(const char *text, struct endpoint_publish *out, stru
 	} else {
 		host = copy;
 	}
-	return one_port(host, strlen(host), &out->host, c) &&
-	       one_port(guest, strlen(guest), &out->guest, c);
+	if (!one_port(host, strlen(host), &out->host, c) ||
+	    !one_port(guest, strlen(guest), &out->guest, c))
+		return false;
+	return out->guest || complain(c, "GUEST 0 is no port that a program binds");
 }

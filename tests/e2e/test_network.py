@@ -797,6 +797,20 @@ def test_published_port(kind):
             child.kill()
 
 
+def test_a_port_that_is_taken_is_told_at_the_start():
+    with Server("127.0.0.1") as server:
+        done = run("--port", f"{server.port}:80", cmd=["/bin/echo", "started"])
+        assert (done.status, done.out) == (125, ""), done
+        assert f"cannot publish port {server.port}" in done.err and "ddress" in done.err and "HOST 0" in done.err
+    code = "import socket; s = socket.create_server(('', 80)); print(s.getsockname()[1])"
+    assert run("--port", "0:80", cmd=[PYTHON, "-I", "-c", code]).out == "80\n"
+    done = run("--port", "2:80", cmd=[PYTHON, "-I", "-c", code])
+    if sandbox.IS_ROOT or int(open("/proc/sys/net/ipv4/ip_unprivileged_port_start").read()) < 3:
+        assert done.out == "80\n", done
+    else:
+        assert done.status == 125 and "Permission denied" in done.err, done
+
+
 def test_max_connections():
     code = """
     import socket

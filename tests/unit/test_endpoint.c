@@ -706,6 +706,7 @@ static void published(void **state UNUSED)
 	} rows[] = {
 		{"8080:80", "127.0.0.1", 4, ENDPOINT_TCP, 8080, 80},
 		{" 8080 : 80 ", "127.0.0.1", 4, ENDPOINT_TCP, 8080, 80},
+		{"0:80", "127.0.0.1", 4, ENDPOINT_TCP, 0, 80},
 		{"8080:80/tcp", "127.0.0.1", 4, ENDPOINT_TCP, 8080, 80},
 		{"53:5353/udp", "127.0.0.1", 4, ENDPOINT_UDP, 53, 5353},
 		{"0.0.0.0:1:65535", "0.0.0.0", 4, ENDPOINT_TCP, 1, 65535},
@@ -723,8 +724,7 @@ static void published(void **state UNUSED)
 		{"x:80", "invalid port", NULL},
 		{"8080:x", "invalid port", "GUEST"},
 		{"8080:70000", "invalid port", NULL},
-		{"0:80", "port 0", NULL},
-		{"80:0", "port 0", NULL},
+		{"80:0", "GUEST 0", NULL},
 		{"80-81:80", "not a range", NULL},
 		{"8080:80/sctp", "unknown protocol", NULL},
 		{"8080:80/", "unknown protocol", NULL},

@@ -1,0 +1,219 @@
+"""sandlock ps: what runs, under which name, with which ports; and who may be told."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import textwrap
+import time
+
+import pytest
+
+import sandbox
+from sandbox import PYTHON, sandlock, wait_for
+
+SERVE = textwrap.dedent("""
+    import socket, sys
+    s = socket.create_server(("127.0.0.1", 8080))
+    print("up", flush=True)
+    sys.stdin.read()
+""")
+WAIT = 'import sys; print("up", flush=True); sys.stdin.read()'
+
+
+class Running:
+    """A sandbox that lives until the block ends."""
+
+    def __init__(self, *options, code=WAIT):
+        self.argv = [sandbox.SANDLOCK, "run", "-r", "/", *options, "--", PYTHON, "-I", "-c", code]
+
+    def __enter__(self):
+        self.child = subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=sandbox.clean_environment(), text=True)
+        assert self.child.stdout.readline() == "up\n"
+        return self
+
+    def __exit__(self, *_):
+        self.child.stdin.close()
+        self.child.wait(10)
+        self.child.stdout.close()
+
+    @property
+    def row(self):
+        rows = [row for row in listed() if row["supervisor_pid"] == self.child.pid]
+        return rows[0] if rows else None
+
+
+def listed():
+    done = sandlock("ps", "--json")
+    assert done.status == 0, done
+    return json.loads(done.out)
+
+
+def unique(name):
+    return f"{name}-{os.getpid()}"
+
+
+def test_two_sandboxes_serve_one_port():
+    with Running("-n", unique("b"), "--net-allow-bind", "8080", "--port-remap", code=SERVE) as b, \
+         Running("-n", unique("a"), "--net-allow-bind", "8080", "--port-remap", code=SERVE) as a:
+        rows = [a.row, b.row]
+        assert [row["name"] for row in rows] == [unique("a"), unique("b")]
+        real = {}
+        for row in rows:
+            assert row["status"] == "running" and row["uptime_s"] < 60 and PYTHON in row["cmd"], row
+            assert os.readlink(f"/proc/{row['pid']}/exe") == os.path.realpath(PYTHON)
+            for port in row["ports"]:
+                assert (port["virtual"], port["proto"]) == (8080, "tcp")
+            assert len(row["ports"]) <= 1
+            # The number is mapped only where it has to be: whoever came first has 8080 itself, if it was free.
+            real[row["name"]] = row["ports"][0]["real"] if row["ports"] else 8080
+            socket.create_connection(("127.0.0.1", real[row["name"]]), 5).close()
+        assert real[unique("a")] not in (8080, real[unique("b")])
+        done = sandlock("ps")
+        lines = done.out.splitlines()
+        assert lines[0] == "%-32s %8s  %12s  %-10s  %-24s  %s" % ("NAME", "PID", "UPTIME", "STATUS", "PORTS", "CMD")
+        mine = [line for line in lines if f"-{os.getpid()} " in line]
+        assert [line.split()[0] for line in mine] == [unique("a"), unique("b")], "sorted by name"
+        for line, row in zip(mine, rows):
+            shown = re.fullmatch(r"(\S+) +(\d+) +(\d+s)  running     (\S+) +(.*)", line)
+            assert shown and int(shown[2]) == row["pid"], line
+            assert shown[4] == (f"8080→{row['ports'][0]['real']}" if row["ports"] else "-"), line
+    assert a.row is None and b.row is None
+
+
+def test_a_closed_port_is_not_shown():
+    code = SERVE.replace("print", "s.close(); print")
+    with Running("--net-allow-bind", "8080", "--port-remap", code=code) as s:
+        assert s.row["ports"] == []
+
+
+def test_published_port_is_shown():
+    with Running("--port", "0:8080", code=SERVE) as s:
+        (port,) = s.row["ports"]
+        assert port["virtual"] == 8080
+        socket.create_connection(("127.0.0.1", port["real"]), 5).close()
+
+
+def test_every_run_has_a_name_of_its_own():
+    with Running() as first, Running("--view", "none") as second:
+        assert first.row["name"] == f"sandbox-{first.child.pid}" and second.row["name"] == f"sandbox-{second.child.pid}"
+
+
+def test_a_name_is_used_once():
+    with Running("-n", unique("once")) as first:
+        done = sandbox.run("-r", "/", "-n", unique("once"), cmd=["/bin/true"])
+        assert done.status == 125 and f'a sandbox named "{unique("once")}" is running already' in done.err, done
+        assert f"process {first.child.pid}" in done.err
+    assert sandbox.run("-r", "/", "-n", unique("once"), cmd=["/bin/true"]).status == 0
+
+
+@pytest.mark.parametrize("view", ["none", "private"])
+def test_stopped_supervisor_is_listed(view, tmp_path):
+    if view == "private" and subprocess.run(["unshare", "--user", "--mount", "--pid", "--fork", "true"], capture_output=True).returncode:
+        pytest.skip("unshare --user --mount --pid fails on this host: no kernel view")
+    with Running("--view", view) as s:
+        program = s.row["pid"]
+        os.kill(s.child.pid, signal.SIGSTOP)
+        wait_for(lambda: sandbox.state(s.child.pid) == "T")
+        begin = time.monotonic()
+        row = s.row
+        assert 1.5 < time.monotonic() - begin < 4
+        assert row["status"] == "unresponsive" and row["pid"] == program and "ports" not in row, row
+        text = [line for line in sandlock("ps").out.splitlines() if row["name"] in line][0]
+        assert re.search(r" \d+s  unresponsive  \? +\S", text), text
+        os.kill(s.child.pid, signal.SIGCONT)
+        assert s.row["status"] == "running"
+
+
+def test_killed_supervisor_leaves_no_name():
+    with Running("-n", unique("killed")) as s:
+        s.child.kill()
+        wait_for(lambda: s.row is None, seconds=2)
+        done = sandbox.run("-r", "/", "-n", unique("killed"), cmd=["/bin/true"])
+        assert done.status == 0, done
+
+
+def test_hostile_command_line_is_escaped(compiled):
+    """O12: what a program writes over its arguments does not drive the reader's terminal."""
+    program = compiled("title", r"""
+    #include <stdio.h>
+    #include <string.h>
+    #include <sys/prctl.h>
+    #include <unistd.h>
+    int main(int argc, char **argv)
+    {
+        char c;
+        memcpy(argv[0], "\033]0;owned\007\n\xff", 13);
+        prctl(PR_SET_NAME, ") R 1 (\n");
+        puts("up");
+        fflush(stdout);
+        return read(0, &c, 1) != 0;
+    }
+    """)
+    s = Running()
+    s.argv[-4:] = [str(program)]
+    with s:
+        row = s.row
+        assert row["uptime_s"] < 60 and "\x1b]0;owned" in row["cmd"]
+        out = subprocess.run([sandbox.SANDLOCK, "ps"], capture_output=True, env=sandbox.clean_environment()).stdout
+        assert b"\\x1b]0;owned\\x07\\x0a\\xff" in out and b"\x1b" not in out and b"\xff" not in out, out
+
+
+ASK = textwrap.dedent("""
+    import socket, sys
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.settimeout(5)
+    try:
+        s.connect(b"\\0sandlock/%d/%s")
+        print(len(s.recv(100000)))
+    except OSError as e: print(type(e).__name__)
+""")
+
+
+@pytest.mark.parametrize("options", [[], ["--view", "none"], ["--net-allow", "tcp://127.0.0.2:1"],
+                                     ["--disable", "abstract-unix-socket-scope"],
+                                     ["--disable", "abstract-unix-socket-scope", "--net-allow", "tcp://127.0.0.2:1"],
+                                     ["--disable", "abstract-unix-socket-scope", "--disable", "signal-scope", "--net-allow", "tcp://127.0.0.2:1"]],
+                         ids=lambda words: " ".join(words) or "plain")
+def test_programs_inside_are_told_nothing(options):
+    """Neither by connecting themselves nor by what the supervisor does on their behalf."""
+    name = unique("inside")
+    outside = subprocess.run([PYTHON, "-I", "-c", ASK % (os.getuid(), name)], capture_output=True, text=True).stdout
+    assert outside == "ConnectionRefusedError\n"
+    done = sandbox.python("-r", "/", "-n", name, *options, code=ASK % (os.getuid(), name))
+    assert done.out in ("PermissionError\n", "0\n"), done
+    with Running("-n", name):
+        outside = subprocess.run([PYTHON, "-I", "-c", ASK % (os.getuid(), name)], capture_output=True, text=True).stdout
+        assert int(outside) >= 40
+
+
+@pytest.mark.skipif(not sandbox.IS_ROOT, reason="id -u says that this is an ordinary user: it cannot become another one")
+def test_other_users_neither_see_nor_squat():
+    other = ["setpriv", "--reuid", "47471", "--regid", "47471", "--clear-groups"]
+    with Running("-n", unique("mine")):
+        done = subprocess.run([*other, PYTHON, "-I", "-c", ASK % (0, unique("mine"))], capture_output=True, text=True)
+        assert done.stdout == "0\n", done
+    squatter = subprocess.Popen([*other, PYTHON, "-I", "-c", textwrap.dedent(f"""
+        import socket, sys
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.bind(b"\\0sandlock/0/{unique("mine")}")
+        s.listen()
+        print("up", flush=True)
+        sys.stdin.read()""")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert squatter.stdout.readline() == "up\n"
+        assert unique("mine") not in [row["name"] for row in listed()]
+        done = sandbox.run("-r", "/", "-n", unique("mine"), cmd=["/bin/true"])
+        assert done.status == 125 and f"process {squatter.pid} of user 47471 holds the name" in done.err, done
+    finally:
+        squatter.communicate()
+
+
+def test_empty_and_usage():
+    if not listed():
+        assert sandlock("ps").out == "No running sandboxes.\n"
+    assert sandlock("list").status == 0
+    done = sandlock("ps", "x")
+    assert done.status == 2 and "ps takes no operand" in done.err
