@@ -6,6 +6,7 @@
 
 #include "net/net.h"
 
+#include <limits.h>
 #include <sys/uio.h>
 
 /* open.c */
@@ -33,6 +34,8 @@ int net_hand_out(const struct call *call, const union net_address *name, socklen
  * kernel would not take it. */
 enum { UNIX_PATH_ROOM = 109 };
 int unix_path_of(const union net_address *address, socklen_t len, char path[UNIX_PATH_ROOM]);
+/* On the loop a path is followed as far as it is cached: whoever gets this says reply_later(). No errno. */
+enum { NET_LATER = INT_MIN };
 /* At `grant` or below it? */
 bool unix_path_within(const char *path, const char *grant);
 /* The address of an object opened with O_PATH; its length. */

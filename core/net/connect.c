@@ -81,7 +81,7 @@ static bool in_progress(int result)
 	return result == -EINPROGRESS || result == -EALREADY;
 }
 
-enum { OVER_LIMIT = INT_MIN }; /* no errno */
+enum { OVER_LIMIT = INT_MIN + 1 }; /* no errno */
 
 /* One of the connections that are counted. The kernel alone says when it is over: what connect() returns tells nothing about a socket
  * that other tasks connect and disconnect meanwhile. */
@@ -177,6 +177,8 @@ static struct reply connect_unix(const struct call *call, struct net_socket *soc
 {
 	int r = connect_unix_now(call, socket->fd, what);
 
+	if (r == NET_LATER)
+		return reply_later(handle_connect);
 	/* The listener's queue is full. Nothing tells when it is not any more. */
 	if (r == -EAGAIN && !socket->nonblocking)
 		return wait_for(call, socket, what, 0, resume_unix);

@@ -75,7 +75,7 @@ extern bool net_own_layers;
 
 /* unix.c: unix sockets under grants. */
 /* Opens what `address` names for the caller (its root, its directory), O_PATH, and judges it. A descriptor, or -errno (EACCES: outside
- * every grant). Abstract and unnamed addresses need none of this: the outer layer's scope decides. */
+ * every grant), or NET_LATER. Abstract and unnamed addresses need none of this: the outer layer's scope decides. */
 int net_unix_target(const struct call *call, const union net_address *address, socklen_t len);
 
 /* ports.c: the port space of the sandbox (port_remap, publish). Changed by the loop thread, asked by any. */

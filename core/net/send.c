@@ -362,6 +362,8 @@ static struct reply send_now(const struct call *call)
 	if (!m)
 		return reply_result(-ENOBUFS);
 	int64_t result = advance(call, &socket, m, &at);
+	if (result == NET_LATER)
+		return reply_later(send_now);
 	if (result != -EAGAIN)
 		return answer(call, &socket, &at, result);
 	if (flags_of(call) & MSG_DONTWAIT || socket.nonblocking)

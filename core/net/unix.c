@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <linux/stat.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,19 +61,22 @@ static int open_of_caller(const struct call *call, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Magic links would lead out of the caller's view: openat2() follows none when it is told where to stay. */
-static int open_beneath(int dir, const char *path, uint64_t resolve)
+/* Magic links would lead out of the caller's view: openat2() follows none when it is told where to stay. A file system that has to be
+ * asked (a network's, or one that a process serves) may take its time: not on the loop. */
+static int open_beneath(const struct call *call, int dir, const char *path, uint64_t resolve)
 {
 	const struct open_how how = {
 		.flags = O_PATH | O_CLOEXEC,
-		.resolve = resolve | RESOLVE_NO_MAGICLINKS,
+		.resolve = resolve | RESOLVE_NO_MAGICLINKS | (call->may_wait ? 0 : RESOLVE_CACHED),
 	};
 	long fd = -EAGAIN;
 
 	/* EAGAIN: a rename elsewhere made ".." uncertain. Somebody who renames all the time may not keep us here. */
-	for (int tries = 0; tries < TRIES && fd == -EAGAIN; tries++)
+	for (int tries = 0; tries < (call->may_wait ? TRIES : 1) && fd == -EAGAIN; tries++)
 		fd = SYS(openat2, dir, path, &how, sizeof how);
-	return fd == -EAGAIN ? -EACCES : (int)fd;
+	if (fd == -EAGAIN)
+		return call->may_wait ? -EACCES : NET_LATER;
+	return (int)fd;
 }
 
 /* A relative path that leaves the directory (by ".." or an absolute link) is tried again as an absolute one. */
@@ -83,7 +87,7 @@ static int open_relative(const struct call *call, int root, const char *path)
 
 	if (dir < 0)
 		return dir;
-	int fd = open_beneath(dir, path, RESOLVE_BENEATH);
+	int fd = open_beneath(call, dir, path, RESOLVE_BENEATH);
 	if (fd != -EXDEV)
 		return fd;
 	snprintf(link, sizeof link, "/proc/self/fd/%d", dir);
@@ -91,7 +95,7 @@ static int open_relative(const struct call *call, int root, const char *path)
 	if (n <= 0 || n == PATH_MAX || absolute[0] != '/')
 		return -ENAMETOOLONG;
 	snprintf(absolute + n, sizeof absolute - (size_t)n, "/%s", path);
-	return open_beneath(root, absolute, RESOLVE_IN_ROOT);
+	return open_beneath(call, root, absolute, RESOLVE_IN_ROOT);
 }
 
 static bool granted(int target)
@@ -141,7 +145,7 @@ static bool has_our_identity(const struct call *call)
 int net_unix_target(const struct call *call, const union net_address *address, socklen_t len)
 {
 	char path[UNIX_PATH_ROOM];
-	struct stat found;
+	struct statx found;
 	int n = unix_path_of(address, len, path);
 
 	if (n <= 0)
@@ -149,7 +153,7 @@ int net_unix_target(const struct call *call, const union net_address *address, s
 	auto_fd root = open_of_caller(call, "root");
 	if (root < 0)
 		return root == -ENOENT ? -ESRCH : root;
-	auto_fd target = path[0] == '/' ? open_beneath(root, path, RESOLVE_IN_ROOT)
+	auto_fd target = path[0] == '/' ? open_beneath(call, root, path, RESOLVE_IN_ROOT)
 					: open_relative(call, root, path);
 	if (target ==
 	    -ELOOP) /* a magic link: what is behind it is named by its real path or not at all */
@@ -158,9 +162,10 @@ int net_unix_target(const struct call *call, const union net_address *address, s
 		return target;
 	if (!granted(target))
 		return -EACCES;
-	if (fstat(target, &found) < 0 || !has_our_identity(call))
+	if (SYS(statx, target, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &found) < 0 ||
+	    !has_our_identity(call))
 		return -EACCES;
-	if (!S_ISSOCK(found.st_mode))
+	if (!S_ISSOCK(found.stx_mode))
 		return -ECONNREFUSED;
 	/* All of this was asked of a number; was it still the caller's? */
 	return notify_valid(call) ? fd_take(&target) : -ESRCH;

@@ -358,6 +358,7 @@ struct parked *park_new(const struct call *call)
 		return NULL;
 	memset(slot, 0, sizeof *slot);
 	slot->p.call = *call;
+	slot->p.call.may_wait = true; /* once found without waiting, a path mostly is again */
 	slot->p.fd = -1;
 	return &slot->p;
 }

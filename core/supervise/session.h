@@ -23,6 +23,7 @@ struct call {
 	int pid; /* the thread, in the supervisor's PID namespace */
 	int nr;
 	uint64_t args[6];
+	bool may_wait; /* not on the loop: file systems may be asked */
 };
 
 enum reply_kind {

@@ -34,6 +34,7 @@ static void *worker(void *unused UNUSED)
 		pool.count--;
 		pthread_mutex_unlock(&pool.lock);
 
+		job.call.may_wait = true;
 		if (!notify_valid(&job.call))
 			continue;
 		patience_begin(PATIENCE_MS);
