@@ -38,6 +38,8 @@ int unix_path_of(const union net_address *address, socklen_t len, char path[UNIX
 enum { NET_LATER = INT_MIN };
 /* At `grant` or below it? */
 bool unix_path_within(const char *path, const char *grant);
+/* Is the caller still the user that this process is? Peers of unix sockets are told of this process. */
+bool net_same_identity(const struct call *call);
 /* The address of an object opened with O_PATH; its length. */
 socklen_t unix_address_of(int target, union net_address *out);
 

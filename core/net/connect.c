@@ -131,6 +131,8 @@ static struct reply connect_inet(const struct call *call, struct net_socket *soc
 	if (error)
 		return reply_fail(error);
 	bool stream = socket->type == SOCK_STREAM;
+	if (stream && net.policy.max_connections && !call->may_wait && connections_full())
+		return reply_later(handle_connect);
 	/* Datagrams: connect() never waits, and another task may be receiving in this mode. */
 	int r = stream ? connect_stream(socket->fd, what)
 		       : (connect(socket->fd, &what->address.any, what->len) < 0 ? -errno : 0);
@@ -175,7 +177,7 @@ static struct reply resume_unix(struct parked *p, bool timed_out)
 static struct reply connect_unix(const struct call *call, struct net_socket *socket,
 				 const struct waiting *what)
 {
-	int r = connect_unix_now(call, socket->fd, what);
+	int r = net_same_identity(call) ? connect_unix_now(call, socket->fd, what) : -EACCES;
 
 	if (r == NET_LATER)
 		return reply_later(handle_connect);

@@ -41,13 +41,19 @@ static uint64_t *find(uint64_t cookie)
 	return &connections.table[slot];
 }
 
+/* connections_full() looks without the lock. */
+static void set_count(uint32_t count)
+{
+	__atomic_store_n(&connections.count, count, __ATOMIC_RELAXED);
+}
+
 static void insert(uint64_t cookie)
 {
 	uint64_t *place = find(cookie);
 
 	if (!*place) {
 		*place = cookie;
-		connections.count++;
+		set_count(connections.count + 1);
 	}
 }
 
@@ -64,7 +70,7 @@ static void drop_closed(void)
 	if (diag_dump(ENDPOINT_TCP, open_states, found_open, NULL) < 0)
 		return;
 	memset(connections.table, 0, connections.size * sizeof *connections.table);
-	connections.count = 0;
+	set_count(0);
 	for (uint32_t i = 0; i < connections.open_count; i++)
 		insert(connections.open[i]);
 }
@@ -81,22 +87,31 @@ bool connections_open(void)
 	return true;
 }
 
+static uint32_t limit(void)
+{
+	return MIN(net.policy.max_connections, (uint32_t)ROOM);
+}
+
+bool connections_full(void)
+{
+	return __atomic_load_n(&connections.count, __ATOMIC_RELAXED) >= limit();
+}
+
 bool connections_admit(uint64_t cookie)
 {
-	uint32_t limit = MIN(net.policy.max_connections, (uint32_t)ROOM);
 	bool admitted;
 
-	if (!limit)
+	if (!limit())
 		return true;
 	if (!cookie)
 		return false;
 	pthread_mutex_lock(&connections.lock);
 	if (!connections.size)
-		connections.size = 2 * (size_t)limit;
+		connections.size = 2 * (size_t)limit();
 	/* The same socket may connect again: it holds one place. */
-	if (!*find(cookie) && connections.count >= limit)
+	if (!*find(cookie) && connections.count >= limit())
 		drop_closed();
-	admitted = *find(cookie) || connections.count < limit;
+	admitted = *find(cookie) || connections.count < limit();
 	if (admitted)
 		insert(cookie);
 	pthread_mutex_unlock(&connections.lock);

@@ -1,5 +1,5 @@
 /*
- * Socket diagnostics (sock_diag(7)) over one netlink socket. Only the kernel answers there, and yet nothing is read past the bounds
+ * Socket diagnostics (sock_diag(7)) over two netlink sockets. Only the kernel answers there, and yet nothing is read past the bounds
  * that a datagram really has: a broken answer is an error, never half a table.
  */
 #include "net/diag.h"
@@ -19,24 +19,32 @@
 
 enum { TIMEOUT_SECONDS = 2, ANSWER_ROOM = 32768 };
 
-static struct {
+/* Whoever wants one socket must not wait for somebody who wants all of them. */
+enum { SINGLE, DUMPS, CHANNELS };
+
+static struct channel {
 	pthread_mutex_t lock;
 	int fd; /* 0: not opened; standard input is never ours */
 	uint32_t sequence;
 	uint64_t align;
 	char answer[ANSWER_ROOM] __attribute__((aligned(8)));
-} diag = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} channels[CHANNELS] = {
+	[SINGLE] = {.lock = PTHREAD_MUTEX_INITIALIZER},
+	[DUMPS] = {.lock = PTHREAD_MUTEX_INITIALIZER},
+};
 
 bool diag_open(void)
 {
 	const struct timeval timeout = {.tv_sec = TIMEOUT_SECONDS};
 
-	if (diag.fd)
-		return true;
-	auto_fd fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) < 0)
-		return false;
-	diag.fd = fd_take(&fd);
+	for (size_t i = 0; i < CHANNELS; i++) {
+		if (channels[i].fd)
+			continue;
+		auto_fd fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+		if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) < 0)
+			return false;
+		channels[i].fd = fd_take(&fd);
+	}
 	return true;
 }
 
@@ -139,43 +147,43 @@ struct request {
 	struct inet_diag_req_v2 body;
 };
 
-static int receive(uint32_t sequence,
+static int receive(struct channel *c, uint32_t sequence,
 		   void (*visit)(void *context, const struct diag_socket *socket), void *context)
 {
 	for (;;) {
 		struct sockaddr_nl from = {.nl_family = AF_UNSPEC};
 		socklen_t from_len = sizeof from;
-		ssize_t n = recvfrom(diag.fd, diag.answer, sizeof diag.answer, MSG_TRUNC,
+		ssize_t n = recvfrom(c->fd, c->answer, sizeof c->answer, MSG_TRUNC,
 				     (struct sockaddr *)&from, &from_len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return errno == EAGAIN ? -ETIMEDOUT : -errno;
-		if ((size_t)n > sizeof diag.answer)
+		if ((size_t)n > sizeof c->answer)
 			return -EMSGSIZE;
 		if (from_len < sizeof from || from.nl_family != AF_NETLINK || from.nl_pid != 0)
 			continue; /* not the kernel */
-		int r = diag_parse(diag.answer, (size_t)n, sequence, visit, context);
+		int r = diag_parse(c->answer, (size_t)n, sequence, visit, context);
 		if (r)
 			return r < 0 ? r : 0;
 	}
 }
 
-static int ask(struct request *request,
+static int ask(struct channel *c, struct request *request,
 	       void (*visit)(void *context, const struct diag_socket *socket), void *context)
 {
 	const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 	int r = -ENOTCONN;
 
-	pthread_mutex_lock(&diag.lock);
-	if (diag.fd) {
-		request->header.nlmsg_seq = ++diag.sequence;
-		ssize_t n = sendto(diag.fd, request, sizeof *request, MSG_NOSIGNAL,
+	pthread_mutex_lock(&c->lock);
+	if (c->fd) {
+		request->header.nlmsg_seq = ++c->sequence;
+		ssize_t n = sendto(c->fd, request, sizeof *request, MSG_NOSIGNAL,
 				   (const struct sockaddr *)&kernel, sizeof kernel);
-		r = n < 0 ? -errno : receive(request->header.nlmsg_seq, visit, context);
+		r = n < 0 ? -errno : receive(c, request->header.nlmsg_seq, visit, context);
 	}
-	pthread_mutex_unlock(&diag.lock);
+	pthread_mutex_unlock(&c->lock);
 	return r;
 }
 
@@ -206,7 +214,7 @@ int diag_dump(uint8_t protocol, uint32_t states,
 		struct request request = request_of(families[i], protocol, NLM_F_DUMP);
 
 		request.body.idiag_states = states;
-		int r = ask(&request, visit, context);
+		int r = ask(&channels[DUMPS], &request, visit, context);
 		if (r < 0)
 			return r;
 	}
@@ -238,6 +246,6 @@ int diag_find(uint8_t protocol, struct address to, uint16_t port, uint64_t *cook
 	id->idiag_cookie[0] = id->idiag_cookie[1] = INET_DIAG_NOCOOKIE;
 	request.body.idiag_states = UINT32_MAX;
 	*cookie = 0;
-	int r = ask(&request, take_cookie, cookie);
+	int r = ask(&channels[SINGLE], &request, take_cookie, cookie);
 	return r == 0 && !*cookie ? -ENOENT : r;
 }

@@ -2,6 +2,7 @@
  * listen() on a TCP socket that was never bound takes a port by itself, past every bind rule (Landlock has no hook there). It
  * is judged and done on a duplicate of the caller's socket, so that the caller cannot swap it in between.
  */
+#include "net/behalf.h"
 #include "net/bind.h"
 
 #include "base/fd.h"
@@ -93,7 +94,9 @@ struct reply handle_listen(const struct call *call)
 	if (!notify_valid(call))
 		return reply_fail(ESRCH);
 	if (socket.domain == AF_UNIX)
-		return listen(fd, backlog) < 0 ? reply_fail(errno) : reply_value(0);
+		return !net_same_identity(call)	 ? reply_fail(EACCES)
+		       : listen(fd, backlog) < 0 ? reply_fail(errno)
+						 : reply_value(0);
 	if (socket.domain != AF_INET && socket.domain != AF_INET6)
 		return reply_fail(EOPNOTSUPP);
 	r = listen_inet(call, &socket, backlog);

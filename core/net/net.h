@@ -40,6 +40,7 @@ struct net {
 	size_t grant_count;
 	const struct net_publish *published;
 	size_t published_count;
+	bool ids_change;   /* tasks can become other users */
 	const char *hosts; /* synthetic /etc/hosts, or NULL */
 	uint8_t allow_bind_tcp[PORT_COUNT / 8],
 		allow_bind_udp[PORT_COUNT / 8]; /* bit = may be bound */
@@ -98,6 +99,8 @@ bool connections_open(void);
 /* Right before connect() and right after it, by any thread: a socket that does not connect is soon taken for closed. False: the limit is
  * reached. */
 bool connections_admit(uint64_t cookie);
+/* Would it have to ask about every connection of this machine? Some milliseconds, not for the loop. */
+bool connections_full(void);
 
 /* netlink.c: the stand-in for AF_NETLINK, NETLINK_ROUTE. */
 bool netlink_is_ours(uint64_t cookie);

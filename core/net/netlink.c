@@ -27,6 +27,7 @@ enum {
 	STAND_INS = 64,
 	MAX_VECTORS = 1024,
 	PATIENCE_MS = 5,
+	PASS_RIGHTS = 83, /* SO_PASSRIGHTS */
 	NAME_LENGTH = sizeof(struct sockaddr_nl),
 };
 
@@ -82,7 +83,8 @@ static struct stand_in *free_entry(void)
 /* What comes by another number than the filter knows, or by write(), is answered by events. Without them it is not. */
 static void watch(const struct stand_in *s)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)(s - table.entries)};
+	struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP,
+				    .data.u32 = (uint32_t)(s - table.entries)};
 
 	if (table.events < 0)
 		table.events = epoll_create1(EPOLL_CLOEXEC);
@@ -167,6 +169,8 @@ struct reply handle_socket(const struct call *call)
 		return reply_fail(errno == EMFILE || errno == ENFILE ? ENFILE : ENOBUFS);
 	auto_fd ours = ends[0], theirs = ends[1];
 	uint64_t cookie = net_cookie(theirs);
+	/* Descriptors that come along would be closed here, and the last one of a large file takes its time (Linux 6.16). */
+	setsockopt(ours, SOL_SOCKET, PASS_RIGHTS, &(const int){0}, sizeof(int));
 	if (!cookie || fstat(theirs, &st) < 0 || bind_as_kernel(ours) < 0)
 		return reply_fail(ENOBUFS);
 
@@ -314,7 +318,8 @@ void netlink_serve(void)
 		/* One for each round: nobody can keep the loop here. Too long a request is none. */
 		if (n > 0 && n <= (ssize_t)sizeof request)
 			netlink_reply(request, (size_t)n, s->port, deliver, &s->fd);
-		else if (n <= 0 && s->cookie && (events[i].events & (EPOLLHUP | EPOLLERR)))
+		else if (n <= 0 && s->cookie &&
+			 (events[i].events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR)))
 			forget(s);
 	}
 }

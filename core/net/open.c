@@ -5,6 +5,7 @@
 #include "net/net.h"
 #include "net/behalf.h"
 
+#include <linux/capability.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -105,13 +106,14 @@ static bool load_grants(void)
 	return true;
 }
 
-bool net_open(const struct image *image, struct session *s UNUSED)
+bool net_open(const struct image *image, struct session *s)
 {
 	const void *record;
 	size_t count;
 
 	sealed = *image;
 	own_uid = geteuid();
+	net.ids_change = s->record.keep_caps & (BIT(CAP_SETUID) | BIT(CAP_SETGID));
 	if (!section(IMAGE_NET, sizeof net.policy, &record, &count))
 		return false;
 	if (!record) /* nothing of the network is judged here */

@@ -16,8 +16,7 @@ enum {
 	TCP,
 	UDP,
 	PROTOCOLS,
-	FEW = 16, /* bindings that are asked about at any time */
-	REST = 20, /* times as long as asking took: nobody else waits because somebody fills the table */
+	LOOKS = 256, /* bindings that are asked about in one call: some 10 us each, and the loop waits */
 };
 
 static struct {
@@ -151,80 +150,91 @@ bool ports_bound_at(uint8_t protocol, struct address address, uint16_t real)
 	return found;
 }
 
-/* Loop thread only. */
-static uint64_t rest_until_ns;
-
-static bool resting(void)
+static void drop(uint16_t *link)
 {
-	return rest_until_ns && clock_ns() < rest_until_ns;
+	uint16_t at = *link;
+
+	pthread_mutex_lock(&ports.lock);
+	*link = ports.next[at - 1];
+	ports.next[at - 1] = ports.unused;
+	ports.unused = at;
+	pthread_mutex_unlock(&ports.lock);
 }
 
-static void rest_after(uint64_t began_ns)
+/* To the end of its chain: another one is the first to be asked next time. */
+static void move_back(uint16_t *link)
 {
-	uint64_t now = clock_ns();
+	uint16_t at = *link, *end = link;
 
-	rest_until_ns = now + REST * (now - began_ns);
+	pthread_mutex_lock(&ports.lock);
+	while (*end)
+		end = &ports.next[*end - 1];
+	if (end != &ports.next[at - 1]) {
+		*link = ports.next[at - 1];
+		ports.next[at - 1] = 0;
+		*end = at;
+	}
+	pthread_mutex_unlock(&ports.lock);
 }
 
-static bool is_long(uint8_t protocol, uint16_t real)
+/* Asks about one binding of the port; true when it is there. */
+static bool look(uint8_t protocol, uint16_t port, bool (*gone)(const struct binding *))
 {
-	unsigned n = 0;
+	uint16_t real = ports_bound(protocol, port);
+	uint16_t *first = chain_of(protocol, real);
 
-	for (uint16_t at = *chain_of(protocol, real); at && n <= FEW; at = ports.next[at - 1])
-		n++;
-	return n > FEW;
+	/* Only the loop changes chains, so that `gone` may ask about them. */
+	if (*first && !gone(&ports.bindings[*first - 1])) {
+		move_back(first);
+		return true;
+	}
+	if (*first)
+		drop(first);
+	if (!*first) {
+		set(&ports.real_of[row(protocol)][port], 0);
+		set(&ports.virtual_of[row(protocol)][real], 0);
+	}
+	return false;
 }
 
 bool ports_prune(uint8_t protocol, uint16_t port, bool (*gone)(const struct binding *))
 {
-	uint16_t real = ports_bound(protocol, port);
-	uint16_t *link = chain_of(protocol, real);
-
-	if (!real)
-		return false;
-	bool slow = is_long(protocol, real);
-	uint64_t began = slow ? clock_ns() : 0;
-	if (slow && resting())
-		return true;
-	while (*link) { /* only the loop changes chains, so that `gone` may ask about them */
-		uint16_t at = *link;
-
-		if (!gone(&ports.bindings[at - 1])) {
-			link = &ports.next[at - 1];
-			continue;
-		}
-		pthread_mutex_lock(&ports.lock);
-		*link = ports.next[at - 1];
-		ports.next[at - 1] = ports.unused;
-		ports.unused = at;
-		pthread_mutex_unlock(&ports.lock);
-	}
-	if (slow)
-		rest_after(began);
-	if (*chain_of(protocol, real))
-		return true;
-	set(&ports.real_of[row(protocol)][port], 0);
-	set(&ports.virtual_of[row(protocol)][real], 0);
+	for (unsigned n = 0; ports_bound(protocol, port); n++)
+		if (n == LOOKS || look(protocol, port, gone))
+			return true;
 	return false;
+}
+
+static unsigned chain_length(uint8_t protocol, uint16_t port)
+{
+	uint16_t real = port ? ports_bound(protocol, port) : 0;
+	unsigned n = 0;
+
+	for (uint16_t at = real ? *chain_of(protocol, real) : 0; at; at = ports.next[at - 1])
+		n++;
+	return n;
 }
 
 bool ports_make_room(bool (*gone)(const struct binding *))
 {
-	static const uint8_t protocols[] = {ENDPOINT_TCP, ENDPOINT_UDP};
+	static uint32_t at; /* port and protocol; where the search goes on. Loop thread only */
+	unsigned looks = 0;
 
 	if (ports.unused || ports.fresh < BINDINGS)
 		return true;
-	if (resting())
-		return false;
-	uint64_t began = clock_ns();
-	for (size_t i = 0; i < ARRAY_LEN(protocols); i++)
-		for (unsigned port = 1; port < PORT_COUNT; port++)
-			if (ports_bound(protocols[i], (uint16_t)port)) {
-				rest_until_ns = 0; /* each of them, this once */
-				ports_prune(protocols[i], (uint16_t)port, gone);
-			}
-	rest_after(began);
-	return ports.unused != 0;
+	for (unsigned seen = 0; seen < 2 * PORT_COUNT && looks < LOOKS; seen++, at++) {
+		uint8_t protocol = at / PORT_COUNT % 2 ? ENDPOINT_UDP : ENDPOINT_TCP;
+		uint16_t port = (uint16_t)(at % PORT_COUNT);
+
+		/* A long chain goes round: the next time others of it are asked about. */
+		for (unsigned left = chain_length(protocol, port); left && looks < LOOKS; left--) {
+			looks++;
+			look(protocol, port, gone);
+			if (ports.unused)
+				return true;
+		}
+	}
+	return false;
 }
 
 /* ---- who is there ---- */

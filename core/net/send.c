@@ -123,6 +123,10 @@ static int judge(const struct call *call, const struct net_socket *socket, struc
 	case AF_INET6:
 		return judge_inet(socket, m);
 	case AF_UNIX: {
+		if (!net_same_identity(call)) {
+			m->denied = true;
+			return -EACCES;
+		}
 		int r = m->named ? judge_unix_name(call, socket, m, target) : 0;
 
 		return r < 0 ? r : control_translate(call, m);

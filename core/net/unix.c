@@ -132,12 +132,14 @@ static bool has_id(const char *status, const char *field, long own)
 
 /*
  * The kernel asks whether this process may write to the socket, and the peer is told of this process. A caller that has become
- * another user must not profit from either.
+ * another user must not profit from either. Only with the capabilities for it can it become one.
  */
-static bool has_our_identity(const struct call *call)
+bool net_same_identity(const struct call *call)
 {
 	char status[STATUS_ROOM];
 
+	if (!net.ids_change)
+		return true;
 	task_status(call, status, sizeof status);
 	return has_id(status, "Uid", (long)net_own_uid()) && has_id(status, "Gid", (long)getegid());
 }
@@ -163,7 +165,7 @@ int net_unix_target(const struct call *call, const union net_address *address, s
 	if (!granted(target))
 		return -EACCES;
 	if (SYS(statx, target, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &found) < 0 ||
-	    !has_our_identity(call))
+	    !net_same_identity(call))
 		return -EACCES;
 	if (!S_ISSOCK(found.stx_mode))
 		return -ECONNREFUSED;

@@ -7,15 +7,29 @@
 
 enum { PAGE = 4096 };
 
+static int64_t copy(const struct call *call, const struct iovec *local, size_t local_count,
+		    const struct iovec *remote, size_t remote_count, bool write)
+{
+	if (!call->may_wait)
+		watch_begin(call->session);
+	ssize_t n =
+		write ? process_vm_writev(call->pid, local, local_count, remote, remote_count, 0)
+		      : process_vm_readv(call->pid, local, local_count, remote, remote_count, 0);
+	int error = errno;
+
+	if (!call->may_wait)
+		watch_end();
+	return n < 0 ? -error : n;
+}
+
 static int transfer(const struct call *call, uint64_t address, void *buffer, size_t len, bool write)
 {
 	struct iovec local = {.iov_base = buffer, .iov_len = len};
 	struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = len};
-	ssize_t n = write ? process_vm_writev(call->pid, &local, 1, &remote, 1, 0)
-			  : process_vm_readv(call->pid, &local, 1, &remote, 1, 0);
+	int64_t n = copy(call, &local, 1, &remote, 1, write);
 
 	if (n < 0)
-		return -errno;
+		return (int)n;
 	return (size_t)n == len ? 0 : -EFAULT;
 }
 
@@ -32,9 +46,7 @@ int memory_write(const struct call *call, uint64_t address, const void *buffer, 
 int64_t memory_gather(const struct call *call, const struct iovec *local, size_t local_count,
 		      const struct iovec *remote, size_t remote_count)
 {
-	ssize_t n = process_vm_readv(call->pid, local, local_count, remote, remote_count, 0);
-
-	return n < 0 ? -errno : n;
+	return copy(call, local, local_count, remote, remote_count, false);
 }
 
 int memory_read_string(const struct call *call, uint64_t address, char *buffer, size_t size)

@@ -150,6 +150,16 @@ struct iovec;
 int64_t memory_gather(const struct call *call, const struct iovec *local, size_t local_count,
 		      const struct iovec *remote, size_t remote_count);
 
+/* watch.c: around what the loop does with the program's memory. */
+void watch_begin(struct session *session);
+void watch_end(void);
+bool watch_exists(void);
+/* Who has the lock ends and signals the run: the loop, or the watch in its place. */
+void watch_lock(void);
+void watch_unlock(void);
+/* supervise.c, with the lock: signals, ends and deadlines that are due. */
+void session_attend(struct session *s);
+
 /* workers.c */
 /* Threads of ours besides the loop? (Asked by the loop, which starts them.) */
 bool workers_exist(void);

@@ -278,11 +278,30 @@ static bool finished(const struct session *s)
 	return s->record.flags & RECORD_VIEW ? s->holder_ended : s->guard_ended;
 }
 
+void session_attend(struct session *s)
+{
+	on_guest(s);
+	on_signals(s);
+	if (s->timeout_ns || s->max_ns || s->kill_ns)
+		on_deadlines(s, now_ns());
+}
+
+/* How long nothing is due, in milliseconds (-1: for ever); false: the run is over. */
+static bool look_ahead(struct session *s, int *timeout)
+{
+	watch_lock();
+	bool over = finished(s);
+	*timeout = over ? 0 : poll_timeout(s);
+	watch_unlock();
+	return !over;
+}
+
 static void serve(struct session *s)
 {
 	bool told_holder = false;
+	int timeout;
 
-	while (!finished(s)) {
+	while (look_ahead(s, &timeout)) {
 		struct pollfd fds[] = {
 			{.fd = s->listener, .events = POLLIN},
 			{.fd = s->signal_fd, .events = POLLIN},
@@ -291,7 +310,7 @@ static void serve(struct session *s)
 			{.fd = s->record.registry_fd, .events = POLLIN},
 		};
 
-		if (poll(fds, ARRAY_LEN(fds), poll_timeout(s)) < 0 && errno != EINTR)
+		if (poll(fds, ARRAY_LEN(fds), timeout) < 0 && errno != EINTR)
 			break;
 		if (fds[0].revents & POLLIN)
 			notify_serve(s);
@@ -301,12 +320,14 @@ static void serve(struct session *s)
 			netlink_serve();
 		if (fds[4].revents & POLLIN)
 			control_serve(s, s->record.registry_fd);
+		watch_lock();
 		if (fds[2].revents)
 			on_guest(s);
 		if (fds[1].revents)
 			on_signals(s);
 		if (s->timeout_ns || s->max_ns || s->kill_ns)
 			on_deadlines(s, now_ns());
+		watch_unlock();
 		if (s->guest_ended && !told_holder && (s->record.flags & RECORD_VIEW) &&
 		    (s->record.flags & RECORD_DESCENDANTS_WAIT)) {
 			told_holder = true;

@@ -48,7 +48,7 @@ static void *worker(void *unused UNUSED)
 
 bool workers_exist(void)
 {
-	return pool.threads > 0 || parked_exist();
+	return pool.threads > 0 || parked_exist() || watch_exists();
 }
 
 bool workers_submit(const struct call *call, struct reply (*work)(const struct call *call))

@@ -1526,5 +1526,7 @@ def test_own_landlock_of_a_program(compiled):
         return 0;
     }
     """)
-    done = run("-r", str(program.parent), "--net-allow", "tcp://127.0.0.2:1", cmd=[str(program)])
-    assert done.out.split() == ["3", "-7", "-7", "-22", "-42", "-22", "-7", "-14", "1", "0", "13"], done
+    ingress = ["--nestable", "--net-allow", "*", "--net-allow-bind", "*", "--net-allow-bind", "udp://*", "--net-default-ingress", "deny"]
+    for options in (["--net-allow", "tcp://127.0.0.2:1"], ["--port-remap", "--net-allow-bind", "80"], ingress):
+        done = run("-r", str(program.parent), *options, cmd=[str(program)])
+        assert done.out.split() == ["3", "-7", "-7", "-22", "-42", "-22", "-7", "-14", "1", "0", "13"], done

@@ -484,13 +484,13 @@ static void test_options(void **state UNUSED)
 		unsigned level, option;
 		uint32_t always, multicast, sends; /* errno; 0 = allowed */
 	} rows[] = {
-		{0, 4, EPERM, 0, 0},	   {0, 19, EPERM, 0, 0},  {41, 5, EPERM, 0, 0},
-		{41, 6, EPERM, 0, 0},	   {41, 54, EPERM, 0, 0}, {41, 55, EPERM, 0, 0},
-		{41, 57, EPERM, 0, 0},	   {41, 59, EPERM, 0, 0}, {41, 75, EPERM, 0, 0},
-		{6, 19, EPERM, 0, 0},	   {6, 31, ENOENT, 0, 0}, {0, 35, 0, EPERM, 0},
-		{0, 39, 0, EPERM, 0},	   {0, 42, 0, EPERM, 0},  {0, 46, 0, EPERM, 0},
-		{41, 20, 0, EPERM, 0},	   {41, 42, 0, EPERM, 0}, {41, 46, 0, EPERM, 0},
-		{1, 60, 0, 0, EOPNOTSUPP},
+		{0, 4, EPERM, 0, 0},   {0, 19, EPERM, 0, 0},	  {41, 5, EPERM, 0, 0},
+		{41, 32, EPERM, 0, 0}, {41, 6, EPERM, 0, 0},	  {41, 54, EPERM, 0, 0},
+		{41, 55, EPERM, 0, 0}, {41, 57, EPERM, 0, 0},	  {41, 59, EPERM, 0, 0},
+		{41, 75, EPERM, 0, 0}, {6, 19, EPERM, 0, 0},	  {6, 31, ENOENT, 0, 0},
+		{0, 35, 0, EPERM, 0},  {0, 39, 0, EPERM, 0},	  {0, 42, 0, EPERM, 0},
+		{0, 46, 0, EPERM, 0},  {41, 20, 0, EPERM, 0},	  {41, 42, 0, EPERM, 0},
+		{41, 46, 0, EPERM, 0}, {1, 60, 0, 0, EOPNOTSUPP},
 	};
 	static const uint32_t sets[] = {STANDARD, GATED, STANDARD & ~WHEN_NO_MULTICAST,
 					KERNEL_ONLY};
