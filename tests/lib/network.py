@@ -1,4 +1,4 @@
-"""Servers, silent hosts and network namespaces for the network tests."""
+"""What the network tests share: servers, programs that connect, silent hosts and network namespaces."""
 
 import contextlib
 import ctypes
@@ -11,12 +11,43 @@ import subprocess
 import threading
 import traceback
 
+import pytest
+
+from sandbox import python
+
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 
 IP = shutil.which("ip", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
 # All of 127/8 is this machine: different hosts without any set-up.
 ALLOWED, OTHER = "127.0.0.2", "127.0.0.3"
+REFUSED = "ConnectionRefusedError"
+
+
+def needs(program):
+    return pytest.mark.skipif(not shutil.which(program), reason=f"{program} is not installed")
+
+
+def rule(server, scheme="tcp"):
+    return ["--net-allow", f"{scheme}://{server.host}:{server.port}"]
+
+
+CONNECT = """
+import socket, sys
+def connect(host, port):
+    try:
+        with socket.create_connection((host, int(port)), 5) as s:
+            s.sendall(b"ping")
+            return s.recv(16).decode()
+    except OSError as e:
+        return type(e).__name__
+print(" ".join(connect(*a.rsplit(":", 1)) for a in %r))
+"""
+
+
+def connects(*options, to, **kwargs):
+    """A program that connects to each of `to`; it prints "ping", or the name of the error."""
+    return python(*options, code=CONNECT % [f"{h}:{p}" for h, p in to], **kwargs)
 
 
 class Server:
@@ -101,6 +132,9 @@ def can_make_namespace():
     return IP and subprocess.run(["unshare", "-n" if os.geteuid() == 0 else "-Urn", "true"], stderr=subprocess.DEVNULL).returncode == 0
 
 
+needs_namespace = pytest.mark.skipif(not can_make_namespace(), reason="no network namespace may be made here (user namespaces are off)")
+
+
 def in_namespace(function):
     """Runs a test in a child process with a network namespace of its own: lo, and a link "void" with 10.66.0.1, 10.66.0.2 and
     fd66::1, fd66::2. Everything else in 10.66.0.0/24 is silent: packets leave and nobody answers."""
@@ -127,8 +161,6 @@ def in_namespace(function):
         os.waitpid(pid, 0)
         result = pickle.loads(data) if data else ("Died", "the child died", "")
         if result:
-            import pytest
-
             if result[0] == "Skipped":
                 pytest.skip(result[1])
             pytest.fail(result[2], pytrace=False)
