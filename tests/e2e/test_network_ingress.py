@@ -73,9 +73,8 @@ c, peer = s.accept(); c.sendall(b"hello"); print(peer[0], peer[1] == c.getpeerna
 """
 
 
-@pytest.mark.parametrize("view", ["none", "private"])
 def test_ingress_rules_filter_peers(view):
-    with Serving(ONCE, "--view", view) as server:
+    with Serving(ONCE, *view) as server:
         assert server.served(STRANGER) is None
         assert server.served(FRIEND) == "hello"
         assert server.line() == f"{FRIEND} True True"

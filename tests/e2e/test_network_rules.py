@@ -17,10 +17,9 @@ from sandbox import PYTHON, python, run
 # ---------------------------------------------------------------- destinations
 
 
-@pytest.mark.parametrize("view", ["none", "private"])
 def test_allowed_address_and_no_other(view):
     with Server(ALLOWED) as allowed, Server(OTHER) as other:
-        done = connects("--view", view, *rule(allowed), to=[(ALLOWED, allowed.port), (OTHER, other.port), (OTHER, allowed.port)])
+        done = connects(*view, *rule(allowed), to=[(ALLOWED, allowed.port), (OTHER, other.port), (OTHER, allowed.port)])
         assert done.status == 0 and done.out.split() == ["ping", REFUSED, REFUSED], done
         assert allowed.connections == 1 and other.connections == 0
 
@@ -120,10 +119,9 @@ print(send(allowed), send(other), send(allowed))
 
 
 @pytest.mark.parametrize("how", ["sendto", "sendmsg", "connect"])
-@pytest.mark.parametrize("view", ["none", "private"])
 def test_udp(how, view):
     with Datagrams(ALLOWED) as allowed, Datagrams(OTHER) as other:
-        done = python("--view", view, *rule(allowed, "udp"), code=SEND % ((ALLOWED, allowed.port), (OTHER, other.port), how))
+        done = python(*view, *rule(allowed, "udp"), code=SEND % ((ALLOWED, allowed.port), (OTHER, other.port), how))
         assert done.status == 0 and done.out.split() == ["data", REFUSED, "data"], done
         assert len(allowed.received) == 2 and other.received == []
 

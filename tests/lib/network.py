@@ -25,7 +25,7 @@ REFUSED = "ConnectionRefusedError"
 
 
 def needs(program):
-    return pytest.mark.skipif(not shutil.which(program), reason=f"{program} is not installed")
+    return pytest.mark.skipif(not shutil.which(program), reason=f"command -v {program} finds nothing: it is not installed")
 
 
 def rule(server, scheme="tcp"):
@@ -127,12 +127,17 @@ def unused_port(host="127.0.0.1", kind=socket.SOCK_STREAM):
         return probe.getsockname()[1]
 
 
-def can_make_namespace():
-    """A network namespace of one's own needs root or user namespaces, and ip to set it up."""
-    return IP and subprocess.run(["unshare", "-n" if os.geteuid() == 0 else "-Urn", "true"], stderr=subprocess.DEVNULL).returncode == 0
+def no_namespace():
+    """Why there is no network namespace of one's own: it needs root or user namespaces, and ip to set it up."""
+    if not IP:
+        return "command -v ip finds nothing: no network namespace can be set up"
+    flags = "-n" if os.geteuid() == 0 else "-Urn"
+    if subprocess.run(["unshare", flags, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        return f"unshare {flags} fails on this host: no network namespace"
+    return None
 
 
-needs_namespace = pytest.mark.skipif(not can_make_namespace(), reason="no network namespace may be made here (user namespaces are off)")
+needs_namespace = pytest.mark.skipif(bool(no_namespace()), reason=str(no_namespace()))
 
 
 def in_namespace(function):
