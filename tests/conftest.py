@@ -60,6 +60,14 @@ def needs_view(views):
         pytest.skip("unshare --user --mount --pid --mount-proc fails on this host: no kernel view")
 
 
+@pytest.fixture(params=["none", "private"])
+def view(request):
+    """The options of a run without a kernel view, and of one with it."""
+    if request.param == "private":
+        request.getfixturevalue("needs_view")
+    return ["--view", request.param]
+
+
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory):
     """compile("name.c source") -> path of a static program, once per session."""

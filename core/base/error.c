@@ -148,7 +148,7 @@ const char *error_quote(struct error *err, const char *text)
 	return arena_strdup(&err->arena, str_text(&s));
 }
 
-static void add_place(struct str *out, struct origin origin)
+void origin_words(struct origin origin, struct str *out)
 {
 	if (!origin.file)
 		return;
@@ -163,7 +163,7 @@ const char *error_place(struct error *err, struct origin origin)
 {
 	auto_str s = {0};
 
-	add_place(&s, origin);
+	origin_words(origin, &s);
 	return arena_strdup(&err->arena, str_text(&s));
 }
 
@@ -192,7 +192,7 @@ void error_format(const struct error *err, struct str *out)
 		if (d->id)
 			str_printf(out, "[%s] ", d->id);
 		if (d->origin.file) {
-			add_place(out, d->origin);
+			origin_words(d->origin, out);
 			str_add(out, ": ");
 		}
 		if (d->key)

@@ -69,7 +69,8 @@ void error_note(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void error_excerpt(struct error *err, const char *line, size_t len, uint32_t width);
 /* `text` escaped and in double quotes, cut after 256 bytes; owned by `err`. */
 const char *error_quote(struct error *err, const char *text);
-/* "file:line:col" or "--flag" or ""; owned by `err`. */
+/* "file:line:col" or "--flag" or ""; error_place() returns it, owned by `err`. */
+void origin_words(struct origin origin, struct str *out);
 const char *error_place(struct error *err, struct origin origin);
 /* The whole list as text for a terminal:
  *   sandlock: error: FILE:LINE:COL: section.key: message

@@ -18,8 +18,7 @@ enum {
 	REMAP_ATTEMPTS = 256,
 };
 
-#define MAPPED 0xffff00000000ULL
-static const struct address loopback4 = {0, MAPPED | 0x7f000001}, loopback6 = {0, 1};
+static const struct address loopback4 = {0, ADDRESS_MAPPED | 0x7f000001}, loopback6 = {0, 1};
 
 /* ---- addresses ---- */
 
@@ -29,7 +28,7 @@ static struct address address_of(const union net_address *address)
 	struct address a = {0, 0};
 
 	if (address->any.sa_family == AF_INET)
-		return (struct address){0, MAPPED | ntohl(address->v4.sin_addr.s_addr)};
+		return (struct address){0, ADDRESS_MAPPED | ntohl(address->v4.sin_addr.s_addr)};
 	for (size_t i = 0; i < 8; i++) {
 		a.high = a.high << 8 | bytes[i];
 		a.low = a.low << 8 | bytes[8 + i];
@@ -62,7 +61,7 @@ static bool is_v4(struct address a)
 
 static bool is_wildcard(struct address a)
 {
-	return !a.high && (a.low == 0 || a.low == MAPPED);
+	return !a.high && (a.low == 0 || a.low == ADDRESS_MAPPED);
 }
 
 static bool is_loopback(struct address a)
@@ -126,7 +125,7 @@ bool bind_publish_address(const struct net_publish *publish, const struct net_so
 	/* Everywhere and loopback exist in both families; any other address in its own. */
 	if (socket->domain == AF_INET ? !is_v4(to) : is_v4(to) && v6only) {
 		if (is_wildcard(to))
-			to = socket->domain == AF_INET ? (struct address){0, MAPPED}
+			to = socket->domain == AF_INET ? (struct address){0, ADDRESS_MAPPED}
 						       : (struct address){0, 0};
 		else if (is_loopback(to))
 			to = socket->domain == AF_INET ? loopback4 : loopback6;

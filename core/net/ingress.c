@@ -12,49 +12,8 @@
 #include <string.h>
 
 enum { EDGES = 8192, WORDS = 4 };
-#define MAPPED 0xffff00000000ULL
 
 /* ---- where the verdict may change ---- */
-
-/* Ends of the ranges that address groups consist of (policy/address.c): which group lies where does not matter here. A unit test
- * compares what comes out with the evaluator on both sides of every edge. */
-#define V4(a, b, c, d, prefix)                                                                     \
-	{                                                                                          \
-		0, MAPPED | (uint64_t)(a) << 24 | (b) << 16 | (c) << 8 | (d), 96 + (prefix)        \
-	}
-static const struct {
-	uint64_t high, low;
-	uint8_t prefix;
-} group_ranges[] = {
-	V4(0, 0, 0, 0, 8),
-	V4(0, 0, 0, 0, 32),
-	V4(10, 0, 0, 0, 8),
-	V4(100, 64, 0, 0, 10),
-	V4(100, 100, 100, 200, 32),
-	V4(127, 0, 0, 0, 8),
-	V4(168, 63, 129, 16, 32),
-	V4(169, 254, 0, 0, 16),
-	V4(169, 254, 169, 254, 32),
-	V4(172, 16, 0, 0, 12),
-	V4(192, 0, 0, 0, 24),
-	V4(192, 0, 2, 0, 24),
-	V4(192, 168, 0, 0, 16),
-	V4(198, 18, 0, 0, 15),
-	V4(198, 51, 100, 0, 24),
-	V4(203, 0, 113, 0, 24),
-	V4(224, 0, 0, 0, 4),
-	V4(240, 0, 0, 0, 4),
-	{0, 0, 128},
-	{0, 1, 128},
-	{0x0064ff9b00010000, 0, 48},
-	{0x0100000000000000, 0, 64},
-	{0x20010db800000000, 0, 32},
-	{0xfc00000000000000, 0, 7},
-	{0xfd000ec200000000, 0x254, 128},
-	{0xfe80000000000000, 0, 10},
-	{0xfec0000000000000, 0, 10},
-	{0xff00000000000000, 0, 8},
-};
 
 /* Starts of pieces, at first anyhow, then sorted and with their verdict. */
 static struct {
@@ -76,7 +35,7 @@ static void add_edge(struct address a)
 static void add_edges(struct address a)
 {
 	add_edge(a);
-	if (a.high || (a.low & ~0xffffffffULL) != MAPPED)
+	if (a.high || (a.low & ~0xffffffffULL) != ADDRESS_MAPPED)
 		return;
 	uint64_t v4 = a.low & 0xffffffff;
 	add_edge((struct address){0x0064ff9b00000000, v4});
@@ -108,16 +67,10 @@ static bool concerns(const struct endpoint_table *table, const struct endpoint_e
 
 static void add_groups(const struct endpoint_table *table)
 {
-	for (size_t i = 0; i < ARRAY_LEN(group_ranges); i++) {
-		unsigned prefix = group_ranges[i].prefix;
-		uint64_t high = prefix >= 64 ? 0 : UINT64_MAX >> prefix;
-		uint64_t low = prefix >= 128 ? 0
-			       : prefix > 64 ? UINT64_MAX >> (prefix - 64)
-					     : UINT64_MAX;
-		struct address first = {group_ranges[i].high, group_ranges[i].low};
+	struct address first, last;
 
-		add_range(first, (struct address){first.high | high, first.low | low});
-	}
+	for (size_t i = 0; address_group_range(i, &first, &last); i++)
+		add_range(first, last);
 	for (size_t i = 0; i < table->own_count; i++)
 		add_range(table->own[i], table->own[i]);
 }
@@ -138,7 +91,8 @@ static void find_edges(const struct endpoint_table *table, uint8_t protocol, uin
 	edges.count = 0;
 	edges.full = false;
 	/* The ends of both families and of the carriers are edges in any case. */
-	add_range((struct address){0, MAPPED}, (struct address){0, MAPPED | 0xffffffff});
+	add_range((struct address){0, ADDRESS_MAPPED},
+		  (struct address){0, ADDRESS_MAPPED | 0xffffffff});
 	add_range((struct address){0, 0}, (struct address){0, 0xffffffff});
 	add_range((struct address){0, 1}, (struct address){0, 1});
 	add_range((struct address){0x0064ff9b00000000, 0},
@@ -146,7 +100,7 @@ static void find_edges(const struct endpoint_table *table, uint8_t protocol, uin
 	add_range((struct address){0x2002000000000000, 0},
 		  (struct address){0x2002ffffffffffff, UINT64_MAX});
 	/* The unspecified address counts as loopback, also inside a carrier. */
-	add_range((struct address){0, MAPPED}, (struct address){0, MAPPED});
+	add_range((struct address){0, ADDRESS_MAPPED}, (struct address){0, ADDRESS_MAPPED});
 	for (size_t i = 0; i < table->count; i++) {
 		const struct endpoint_entry *e = &table->entries[i];
 

@@ -87,17 +87,6 @@ static bool rule_allows(const struct plan_net *net, size_t rule)
 	return false;
 }
 
-void origin_words(struct origin origin, struct str *out)
-{
-	if (!origin.file)
-		return;
-	str_add_escaped(out, origin.file);
-	if (origin.line)
-		str_printf(out, ":%u", origin.line);
-	if (origin.line && origin.col)
-		str_printf(out, ":%u", origin.col);
-}
-
 void describe_network(const struct plan *plan, struct str *out)
 {
 	const struct plan_net *net = &plan->net;

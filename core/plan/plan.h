@@ -287,7 +287,5 @@ struct plan_answer plan_judge_bind(const struct plan *plan, uint8_t protocol, ui
 struct json;
 void plan_describe(const struct plan *plan, struct str *out);
 void plan_describe_json(const struct plan *plan, struct json *j);
-/* "file:line:col" or "--flag"; nothing when it is unknown. */
-void origin_words(struct origin origin, struct str *out);
 
 #endif

@@ -190,16 +190,22 @@ static const struct {
 	{0xfec0000000000000, 0, 10, NET_GROUP_RESERVED},
 };
 
+bool address_group_range(size_t index, struct address *first, struct address *last)
+{
+	if (index >= ARRAY_LEN(ranges))
+		return false;
+	address_network((struct address){ranges[index].high, ranges[index].low},
+			ranges[index].prefix, first, last);
+	return true;
+}
+
 static enum endpoint_group listed_group(struct address address)
 {
-	for (size_t i = 0; i < ARRAY_LEN(ranges); i++) {
-		struct address first, last;
+	struct address first, last;
 
-		address_network((struct address){ranges[i].high, ranges[i].low}, ranges[i].prefix,
-				&first, &last);
+	for (size_t i = 0; address_group_range(i, &first, &last); i++)
 		if (address_within(address, first, last))
 			return (enum endpoint_group)ranges[i].group;
-	}
 	return NET_GROUP_PUBLIC;
 }
 

@@ -310,7 +310,34 @@ bool endpoint_suffix(const char *name, struct arena *arena, struct endpoint_rule
 	return false;
 }
 
+bool endpoint_named(const char *name, struct arena *arena, struct endpoint_rule *out,
+		    struct complaint *c)
+{
+	out->target = TARGET_NAME;
+	out->name = endpoint_host(name, arena, c);
+	return out->name != NULL;
+}
+
 /* ---- targets ---- */
+
+char *endpoint_lower(struct arena *arena, const char *text)
+{
+	char *lower = arena_strdup(arena, text);
+
+	for (char *p = lower; *p; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p + 32);
+	return lower;
+}
+
+bool endpoint_group(const char *lower, struct endpoint_rule *out)
+{
+	out->group = net_group_by_name(lower);
+	if (out->group == NET_GROUP_NONE)
+		return false;
+	out->target = TARGET_GROUP;
+	return true;
+}
 
 static bool refuse_name(struct complaint *c)
 {
@@ -322,40 +349,20 @@ static bool refuse_name(struct complaint *c)
 static bool parse_target(const char *text, bool deny, struct arena *arena,
 			 struct endpoint_rule *out, struct complaint *c)
 {
-	char *lower = arena_strdup(c->arena, text);
-
 	if (!*text || strcmp(text, "*") == 0) {
 		out->target = TARGET_ANY;
 		return true;
 	}
-	for (char *p = lower; *p; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p + 32);
-	out->group = net_group_by_name(lower);
-	if (out->group != NET_GROUP_NONE) {
-		out->target = TARGET_GROUP;
+	if (endpoint_group(endpoint_lower(c->arena, text), out))
 		return true;
-	}
 	if (endpoint_is_port(text, c))
 		return false;
-	switch (endpoint_network(text, out, c)) {
-	case FOUND:
-		return true;
-	case FOUND_BAD:
-		return false;
-	case FOUND_NOT:
-		break;
-	}
-	if (strncmp(text, "*.", 2) == 0) {
-		if (!endpoint_suffix(text + 2, arena, out, c))
-			return false;
-	} else {
-		out->target = TARGET_NAME;
-		out->name = endpoint_host(text, arena, c);
-		if (!out->name)
-			return false;
-	}
-	return !deny || refuse_name(c);
+	enum found found = endpoint_network(text, out, c);
+	if (found != FOUND_NOT)
+		return found == FOUND;
+	bool good = strncmp(text, "*.", 2) == 0 ? endpoint_suffix(text + 2, arena, out, c)
+						: endpoint_named(text, arena, out, c);
+	return good && (!deny || refuse_name(c));
 }
 
 /* "[ADDRESS]:PORTS" */
@@ -371,17 +378,11 @@ static bool parse_bracketed(const char *body, struct arena *arena, struct endpoi
 		suggest(c, "write [ADDRESS]:PORTS, or the address without brackets");
 		return false;
 	}
-	switch (endpoint_network(arena_strndup(c->arena, body + 1, (size_t)(close - body) - 1), out,
-				 c)) {
-	case FOUND_NOT:
+	const char *inside = arena_strndup(c->arena, body + 1, (size_t)(close - body) - 1);
+	enum found found = endpoint_network(inside, out, c);
+	if (found == FOUND_NOT)
 		complain(c, "malformed bracketed address: not an IP or CIDR in the brackets");
-		return false;
-	case FOUND_BAD:
-		return false;
-	case FOUND:
-		break;
-	}
-	return parse_ports(close + 2, arena, out, c);
+	return found == FOUND && parse_ports(close + 2, arena, out, c);
 }
 
 static bool parse_body(const char *body, bool deny, struct arena *arena, struct endpoint_rule *out,
@@ -401,17 +402,12 @@ static bool parse_body(const char *body, bool deny, struct arena *arena, struct 
 	/* A colon inside an IPv6 address separates no ports. */
 	colon = strrchr(body, ':');
 	if (colon) {
-		switch (endpoint_network(body, out, c)) {
-		case FOUND:
-			return true;
-		case FOUND_BAD:
+		enum found found = endpoint_network(body, out, c);
+		if (found != FOUND_NOT)
+			return found == FOUND;
+		if (!parse_ports(colon + 1, arena, out, c))
 			return false;
-		case FOUND_NOT:
-			break;
-		}
 	}
-	if (colon && !parse_ports(colon + 1, arena, out, c))
-		return false;
 	return parse_target(
 		arena_strndup(c->arena, body, colon ? (size_t)(colon - body) : strlen(body)), deny,
 		arena, out, c);

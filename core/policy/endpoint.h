@@ -100,6 +100,8 @@ bool address_embedded(struct address address, struct address *ipv4);
 /* 4 or 6. */
 uint8_t address_family(struct address address);
 enum endpoint_group address_group(struct address address); /* never NET_GROUP_HOST */
+/* The ranges that groups consist of, which may lie inside one another; false behind the last one. */
+bool address_group_range(size_t index, struct address *first, struct address *last);
 const char *net_group_name(enum endpoint_group group);
 enum endpoint_group net_group_by_name(
 	const char *text); /* NET_GROUP_NONE: not one to write in rules */

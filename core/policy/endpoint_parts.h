@@ -14,9 +14,14 @@ enum found {
 enum found endpoint_network(const char *text, struct endpoint_rule *out, struct complaint *c);
 /* A host name as it is compared: lower case, no trailing dot. NULL after complaining. */
 const char *endpoint_host(const char *text, struct arena *arena, struct complaint *c);
-/* "*.NAME": sets target and name. */
+/* NAME, and "*.NAME": set target and name. */
+bool endpoint_named(const char *name, struct arena *arena, struct endpoint_rule *out,
+		    struct complaint *c);
 bool endpoint_suffix(const char *name, struct arena *arena, struct endpoint_rule *out,
 		     struct complaint *c);
+/* The name of a group, in lower case: sets target and group. */
+bool endpoint_group(const char *lower, struct endpoint_rule *out);
+char *endpoint_lower(struct arena *arena, const char *text);
 /* A number that is more likely a port than an address ("443" is 0.0.1.187): complains. */
 bool endpoint_is_port(const char *text, struct complaint *c);
 /* N or LO-HI at most 65535, blanks around the numbers accepted. */

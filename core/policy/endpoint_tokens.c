@@ -88,22 +88,11 @@ static bool single_label(const char *text, struct complaint *c)
 	return false;
 }
 
-static bool name_target(const char *text, struct arena *arena, struct endpoint_rule *out,
-			struct complaint *c)
-{
-	out->target = TARGET_NAME;
-	out->name = endpoint_host(text, arena, c);
-	return out->name != NULL;
-}
-
 static bool parse_target(const char *text, struct arena *arena, struct endpoint_rule *out,
 			 struct complaint *c)
 {
-	char *lower = arena_strdup(c->arena, text);
+	const char *lower = endpoint_lower(c->arena, text);
 
-	for (char *p = lower; *p; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p + 32);
 	if (!*text) {
 		complain(c, "the target is missing");
 		suggest(c, "write any, a group, an address, [IPV6] or a host name");
@@ -113,11 +102,8 @@ static bool parse_target(const char *text, struct arena *arena, struct endpoint_
 		out->target = TARGET_ANY;
 		return true;
 	}
-	out->group = net_group_by_name(lower);
-	if (out->group != NET_GROUP_NONE) {
-		out->target = TARGET_GROUP;
+	if (endpoint_group(lower, out))
 		return true;
-	}
 	if (strcmp(text, "*") == 0) {
 		complain(c, "unknown target \"*\"");
 		suggest(c, "write any");
@@ -128,20 +114,15 @@ static bool parse_target(const char *text, struct arena *arena, struct endpoint_
 	if (strncmp(lower, "*.", 2) == 0)
 		return endpoint_suffix(lower + 2, arena, out, c);
 	if (strncmp(lower, "domain=", 7) == 0)
-		return name_target(lower + 7, arena, out, c);
+		return endpoint_named(lower + 7, arena, out, c);
 	if (endpoint_is_port(text, c))
 		return false;
-	switch (endpoint_network(text, out, c)) {
-	case FOUND:
-		return true;
-	case FOUND_BAD:
-		return false;
-	case FOUND_NOT:
-		break;
-	}
+	enum found found = endpoint_network(text, out, c);
+	if (found != FOUND_NOT)
+		return found == FOUND;
 	if (strchr(text, '/'))
 		return complain(c, "\"%s\" is no network: write ADDRESS/PREFIX", text);
-	return name_target(text, arena, out, c) &&
+	return endpoint_named(text, arena, out, c) &&
 	       (strchr(text, '.') || single_label(out->name, c));
 }
 
@@ -155,15 +136,11 @@ static const char *parse_bracketed(const char *text, struct endpoint_rule *out, 
 		return NULL;
 	}
 	const char *inside = arena_strndup(c->arena, text + 1, (size_t)(close - text) - 1);
-	switch (strchr(inside, ':') ? endpoint_network(inside, out, c) : FOUND_NOT) {
-	case FOUND_NOT:
+	enum found found = strchr(inside, ':') ? endpoint_network(inside, out, c) : FOUND_NOT;
+	if (found == FOUND_NOT)
 		complain(c, "brackets are for IPv6 addresses; \"%s\" is none", inside);
+	if (found != FOUND)
 		return NULL;
-	case FOUND_BAD:
-		return NULL;
-	case FOUND:
-		break;
-	}
 	if (close[1] && close[1] != ':') {
 		complain(c, "\"%s\" after the bracket: only :PROTOCOL may follow", close + 1);
 		return NULL;

@@ -24,13 +24,6 @@ sys.exit(5)
 """
 
 
-@pytest.fixture(params=["none", "private"])
-def view(request, views):
-    if request.param == "private" and not views:
-        pytest.skip("unshare --user --mount --pid fails on this host: no kernel view")
-    return ["--view", request.param]
-
-
 def daemon(view, scratch, mark, seconds, *options):
     return run(*view, *options, "-w", scratch, cmd=["/usr/bin/python3", "-I", "-c", DAEMON, scratch / "state", str(seconds)], env=mark.env())
 

@@ -512,7 +512,7 @@ def test_other_word_size_is_refused(bin):
     source.write_text("void _start(void) { __asm__ volatile(\"mov $1, %eax; xor %ebx, %ebx; int $0x80\"); }\n")
     made = subprocess.run(["gcc", "-m32", "-w", "-nostdlib", "-fPIE", "-pie", "-Wl,-dynamic-linker,/lib/ld-linux.so.2", "-o", bin / "narrow", source], capture_output=True)
     if made.returncode != 0:
-        pytest.skip("this compiler makes no 32-bit programs (the headers are checked by a unit test)")
+        pytest.skip("gcc -m32 fails: this compiler makes no 32-bit programs (the headers are checked by a unit test)")
     refused(preload("-r", bin, cmd=[bin / "narrow"]), "word size")
 
 
@@ -527,7 +527,7 @@ def test_unusual_loader(bin):
 def test_loader_that_ignores_the_library_is_noticed(bin, mark):
     """A loader with a good name that loads nothing: only the missing acknowledgement shows it, and all that it started ends."""
     if os.uname().machine != "x86_64":
-        pytest.skip("the loader of this test is written for x86_64")
+        pytest.skip(f"uname -m says {os.uname().machine}: the loader of this test is written for x86_64")
     for name, quiet in (("fake", 0), ("quiet", 1)):
         build(bin, f"ld-linux-{name}.so", LOADER, "-nostdlib", "-static-pie", f"-DQUIET={quiet}")
     program = build(bin, "fooled", PROBE, f"-Wl,-dynamic-linker,{bin}/ld-linux-fake.so")
@@ -539,7 +539,7 @@ def test_loader_that_ignores_the_library_is_noticed(bin, mark):
     refused(preload("-r", bin, cmd=[program]), "did not take effect")
 
 
-@pytest.mark.skipif(IS_ROOT, reason="root can read every file")
+@pytest.mark.skipif(IS_ROOT, reason="id -u says that this is root: it can read every file")
 def test_unreadable_programs_rely_on_the_acknowledgement(bin):
     for name in ("glibc", "static"):
         shutil.copy(bin / name, bin / f"hidden-{name}")
@@ -551,7 +551,7 @@ def test_unreadable_programs_rely_on_the_acknowledgement(bin):
 def test_set_user_id_starts_without_privileges():
     program = next((p for p in ("/usr/bin/mount", "/bin/su", "/usr/bin/passwd") if os.path.exists(p) and os.stat(p).st_mode & stat.S_ISUID), None)
     if program is None:
-        pytest.skip("this machine has no set-user-ID program")
+        pytest.skip("stat finds the set-user-ID bit on none of mount, su and passwd")
     out = preload(cmd=[program, "--help"])
     assert out.status == 0 and "W040" in out.err and "without those privileges" in out.err, out
 

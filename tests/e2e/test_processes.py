@@ -10,13 +10,6 @@ import pytest
 from sandbox import SANDLOCK, SYSTEM, children, execute, python, run
 
 
-@pytest.fixture(params=["none", "private"])
-def view(request, views):
-    if request.param == "private" and not views:
-        pytest.skip("unshare --user --mount --pid fails on this host: no kernel view")
-    return ["--view", request.param]
-
-
 def test_no_limit_unless_asked_for(view):
     code = "import os, time\nfor i in range(150):\n    if os.fork() == 0: time.sleep(20)\nprint('all', flush=True)\nos._exit(0)"
     assert python(*view, code=code).out == "all\n"
@@ -171,7 +164,7 @@ def test_many_short_lived(view, unlimited):
 def delayed(milliseconds, *options, line):
     """sandlock under strace, which holds back the return of the first clone: the new process runs before its maker knows its number."""
     if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
+        pytest.skip("command -v strace finds nothing: it is not installed")
     return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=clone", "-e", f"inject=clone:delay_exit={milliseconds}000:when=1",
             SANDLOCK, "run", *SYSTEM, *options, "--", "/bin/sh", "-c", line]
 

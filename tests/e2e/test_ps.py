@@ -109,11 +109,8 @@ def test_a_name_is_used_once():
     assert sandbox.run("-r", "/", "-n", unique("once"), cmd=["/bin/true"]).status == 0
 
 
-@pytest.mark.parametrize("view", ["none", "private"])
 def test_stopped_supervisor_is_listed(view, tmp_path):
-    if view == "private" and subprocess.run(["unshare", "--user", "--mount", "--pid", "--fork", "true"], capture_output=True).returncode:
-        pytest.skip("unshare --user --mount --pid fails on this host: no kernel view")
-    with Running("--view", view) as s:
+    with Running(*view) as s:
         program = s.row["pid"]
         os.kill(s.child.pid, signal.SIGSTOP)
         wait_for(lambda: sandbox.state(s.child.pid) == "T")

@@ -9,13 +9,6 @@ import pytest
 from sandbox import SANDLOCK, SYSTEM, clean_environment, run
 
 
-@pytest.fixture(params=["none", "private"])
-def view(request, views):
-    if request.param == "private" and not views:
-        pytest.skip("unshare --user --mount --pid fails on this host: no kernel view")
-    return ["--view", request.param]
-
-
 def status_line(*options, cmd):
     reading, writing = os.pipe()
     try:

@@ -11,13 +11,6 @@ from sandbox import SANDLOCK, SYSTEM
 FORWARDED = ["INT", "TERM", "HUP", "QUIT", "USR1", "USR2", "WINCH"]
 
 
-@pytest.fixture(params=["none", "private"])
-def view(request, views):
-    if request.param == "private" and not views:
-        pytest.skip("unshare --user --mount --pid fails on this host: no kernel view")
-    return ["--view", request.param]
-
-
 def start(view, line, mark, *options):
     child = subprocess.Popen([SANDLOCK, "run", *SYSTEM, *view, "-P", "50", *options, "--", "/bin/sh", "-c", line], env=mark.env(),
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

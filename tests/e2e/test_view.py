@@ -149,7 +149,7 @@ def test_own_files_look_own(scratch):
 
 def test_ssh_accepts_its_configuration():
     if not os.path.exists("/usr/bin/ssh"):
-        pytest.skip("/usr/bin/ssh is not installed")
+        pytest.skip("there is no /usr/bin/ssh: it is not installed")
     if execute(["ssh", "-G", "host.example"]).status != 0:
         pytest.skip("ssh -G host.example fails unconfined as well (a user without an entry in passwd?)")
     result = run(*VIEW, cmd="ssh -G host.example")

@@ -1,4 +1,4 @@
-"""Servers, silent hosts and network namespaces for the network tests."""
+"""What the network tests share: servers, programs that connect, silent hosts and network namespaces."""
 
 import contextlib
 import ctypes
@@ -11,12 +11,43 @@ import subprocess
 import threading
 import traceback
 
+import pytest
+
+from sandbox import python
+
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 
 IP = shutil.which("ip", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
 # All of 127/8 is this machine: different hosts without any set-up.
 ALLOWED, OTHER = "127.0.0.2", "127.0.0.3"
+REFUSED = "ConnectionRefusedError"
+
+
+def needs(program):
+    return pytest.mark.skipif(not shutil.which(program), reason=f"command -v {program} finds nothing: it is not installed")
+
+
+def rule(server, scheme="tcp"):
+    return ["--net-allow", f"{scheme}://{server.host}:{server.port}"]
+
+
+CONNECT = """
+import socket, sys
+def connect(host, port):
+    try:
+        with socket.create_connection((host, int(port)), 5) as s:
+            s.sendall(b"ping")
+            return s.recv(16).decode()
+    except OSError as e:
+        return type(e).__name__
+print(" ".join(connect(*a.rsplit(":", 1)) for a in %r))
+"""
+
+
+def connects(*options, to, **kwargs):
+    """A program that connects to each of `to`; it prints "ping", or the name of the error."""
+    return python(*options, code=CONNECT % [f"{h}:{p}" for h, p in to], **kwargs)
 
 
 class Server:
@@ -96,9 +127,17 @@ def unused_port(host="127.0.0.1", kind=socket.SOCK_STREAM):
         return probe.getsockname()[1]
 
 
-def can_make_namespace():
-    """A network namespace of one's own needs root or user namespaces, and ip to set it up."""
-    return IP and subprocess.run(["unshare", "-n" if os.geteuid() == 0 else "-Urn", "true"], stderr=subprocess.DEVNULL).returncode == 0
+def no_namespace():
+    """Why there is no network namespace of one's own: it needs root or user namespaces, and ip to set it up."""
+    if not IP:
+        return "command -v ip finds nothing: no network namespace can be set up"
+    flags = "-n" if os.geteuid() == 0 else "-Urn"
+    if subprocess.run(["unshare", flags, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        return f"unshare {flags} fails on this host: no network namespace"
+    return None
+
+
+needs_namespace = pytest.mark.skipif(bool(no_namespace()), reason=str(no_namespace()))
 
 
 def in_namespace(function):
@@ -127,8 +166,6 @@ def in_namespace(function):
         os.waitpid(pid, 0)
         result = pickle.loads(data) if data else ("Died", "the child died", "")
         if result:
-            import pytest
-
             if result[0] == "Skipped":
                 pytest.skip(result[1])
             pytest.fail(result[2], pytrace=False)

@@ -1,175 +1,13 @@
-/* The cache: an entry is used only when nothing about it, and nothing it was made from, has changed; and nobody notices. */
-#include "policy/cache_file.h"
-#include "policy/policy.h"
+/* The cache: what is kept, for how long, and that nobody notices. */
+#include "caching.h"
 
-#include "base/sys.h"
-#include "scratch.h"
-
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <linux/keyctl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include <xxhash.h>
-
-#include <cmocka.h>
-
-static char where[600], cwd[600], home[600], shipped[600];
-static char *environment[] = {where, NULL, NULL};
-static struct surroundings around;
-static uint8_t mac_key[CACHE_KEY_SIZE];
-static bool no_keyring;
-
-static const char base_text[] = "version: 1\nfilesystem:\n  read: [/usr, /lib]\n";
-static const char root_text[] =
-	"version: 1\nextends: t-base\nfilesystem:\n"
-	"  read: [/bin, \"${HOME}/x\"]\n  write: [\"${T_DIR:-/tmp}\"]\nlimits:\n  open_files: 64\n";
-
-static int set_up(void **state)
-{
-	(void)state;
-	if (no_keyring)
-		return 0;
-	scratch_begin();
-	snprintf(where, sizeof where, "SANDLOCK_CACHE=%s", scratch("cache"));
-	snprintf(cwd, sizeof cwd, "%s", scratch("cwd"));
-	snprintf(home, sizeof home, "%s", scratch("home"));
-	snprintf(shipped, sizeof shipped, "%s", scratch("shipped"));
-	scratch_dir("cwd", 0755);
-	scratch_file("shipped/t-base.yaml", base_text, 0644);
-	scratch_file("shipped/t-root.yaml", root_text, 0644);
-	scratch_dir("home/.config/sandlock/policies", 0755);
-	environment[1] = NULL;
-	around = (struct surroundings){
-		.environment = environment,
-		.cwd = cwd,
-		.home = home,
-		.shipped = shipped,
-		.uid = getuid(),
-		.euid = geteuid(),
-		.gid = getgid(),
-		.use_cache = true,
-	};
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	if (!no_keyring)
-		scratch_end();
-	return 0;
-}
-
-static void need_keyring(void)
-{
-	if (no_keyring)
-		skip();
-}
-
-/* ---- doing ---- */
-
-static bool is_cached(const char *name)
-{
-	CLEANUP(arena_free) struct arena arena = {0};
-	struct policy p;
-
-	policy_init(&p, &arena);
-	return cache_get(name, &around, &p);
-}
-
-static void fill(const char *name)
-{
-	CLEANUP(arena_free) struct arena arena = {0};
-	struct error err = {0};
-	struct policy p;
-
-	policy_init(&p, &arena);
-	if (!policy_load(name, NO_ORIGIN, &around, &p, &err)) {
-		auto_str text = {0};
-
-		error_format(&err, &text);
-		fail_msg("%s", str_text(&text));
-	}
-	error_free(&err);
-}
-
-/* Loading once more must work whatever the state of the cache, and repair it. */
-static void recovers(void)
-{
-	fill("t-root");
-	assert_true(is_cached("t-root"));
-}
-
-static char *entry_path(const char *suffix)
-{
-	static char path[800];
-	DIR *d = opendir(scratch("cache"));
-
-	path[0] = 0;
-	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
-		if (strstr(e->d_name, suffix) && e->d_name[0] != '.')
-			snprintf(path, sizeof path, "%s/%s", scratch("cache"), e->d_name);
-	}
-	if (d)
-		closedir(d);
-	return path;
-}
-
-static size_t entry_count(void)
-{
-	size_t count = 0;
-	DIR *d = opendir(scratch("cache"));
-
-	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d))
-		count += e->d_name[0] != '.' || e->d_name[1] > '.';
-	if (d)
-		closedir(d);
-	return count;
-}
-
-static unsigned char *read_entry(size_t *size)
-{
-	static unsigned char bytes[64 * 1024];
-	int fd = open(entry_path(".slpc"), O_RDONLY | O_CLOEXEC);
-
-	assert_true(fd >= 0);
-	*size = (size_t)read(fd, bytes, sizeof bytes);
-	close(fd);
-	return bytes;
-}
-
-static void write_to(const char *path, const void *bytes, size_t size)
-{
-	unlink(path);
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, bytes, size), size);
-	close(fd);
-}
-
-static void sign(unsigned char *bytes, size_t size, bool with_mac)
-{
-	struct image_header *h = (void *)bytes;
-
-	h->payload_hash = XXH3_64bits(bytes + IMAGE_HEADER_SIZE, size - IMAGE_HEADER_SIZE);
-	h->header_hash = XXH3_64bits(h, offsetof(struct image_header, header_hash));
-	if (with_mac)
-		cache_mac(mac_key, bytes, size, h->mac);
-}
-
-/* ---- tests ---- */
 
 static void same_policy(const struct policy *a, const struct policy *b, struct arena *arena)
 {
@@ -243,192 +81,12 @@ static void test_warnings(void **state)
 	assert_int_equal(counts[0], counts[1]);
 }
 
-static void test_every_bit_and_length(void **state)
-{
-	(void)state;
-	need_keyring();
-	size_t size;
-	char path[800];
-
-	fill("t-root");
-	unsigned char *bytes = read_entry(&size), *copy = malloc(size + 1);
-	snprintf(path, sizeof path, "%s", entry_path(".slpc"));
-	for (size_t i = 0; i < size; i++) {
-		memcpy(copy, bytes, size);
-		copy[i] ^= (unsigned char)(1 << i % 8);
-		write_to(path, copy, size);
-		if (is_cached("t-root"))
-			fail_msg("byte %zu", i);
-		assert_int_equal(access(path, F_OK), -1);
-	}
-	for (size_t n = 0; n < size; n++) {
-		write_to(path, bytes, n);
-		assert_false(is_cached("t-root"));
-		assert_int_equal(access(path, F_OK), -1);
-	}
-	memcpy(copy, bytes, size);
-	copy[size] = 0;
-	write_to(path, copy, size + 1);
-	assert_false(is_cached("t-root"));
-	write_to(path, bytes, size);
-	assert_true(is_cached("t-root"));
-	free(copy);
-}
-
-static void test_foreign(void **state)
-{
-	(void)state;
-	need_keyring();
-#define FIELD(name)                                                                                \
-	{                                                                                          \
-#name, offsetof(struct image_header, name)                                         \
-	}
-	static const struct {
-		const char *name;
-		size_t offset;
-	} fields[] = {
-		FIELD(magic),		FIELD(major),	   FIELD(byte_order),
-		FIELD(header_size),	FIELD(total_size), FIELD(section_count),
-		FIELD(build_id),	FIELD(audit_arch), FIELD(landlock_abi),
-		FIELD(kernel_features), FIELD(euid),	   FIELD(flags),
-		FIELD(source_hash),	FIELD(key),	   FIELD(zero),
-	};
-	size_t size;
-	char path[800];
-
-	fill("t-root");
-	unsigned char *bytes = read_entry(&size), *copy = malloc(size);
-	snprintf(path, sizeof path, "%s", entry_path(".slpc"));
-	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-		memcpy(copy, bytes, size);
-		copy[fields[i].offset] ^= 1;
-		sign(copy, size, true);
-		write_to(path, copy, size);
-		if (is_cached("t-root"))
-			fail_msg("%s", fields[i].name);
-	}
-	/* Right hashes, but signed by nobody: a permissive policy that a sandbox wrote. */
-	memcpy(copy, bytes, size);
-	char *usr = memmem(copy, size, "/usr", 5);
-	assert_non_null(usr);
-	memcpy(usr, "/etc", 4);
-	sign(copy, size, false);
-	write_to(path, copy, size);
-	assert_false(is_cached("t-root"));
-	memset(copy + offsetof(struct image_header, mac), 0, 32);
-	write_to(path, copy, size);
-	assert_false(is_cached("t-root"));
-	recovers();
-	free(copy);
-}
-
-static void test_swapped(void **state)
-{
-	(void)state;
-	need_keyring();
-	char first[800], second[800];
-	size_t first_size, second_size;
-
-	fill("t-base");
-	snprintf(first, sizeof first, "%s", entry_path(".slpc"));
-	unsigned char *bytes = read_entry(&first_size), *a = malloc(first_size);
-	memcpy(a, bytes, first_size);
-	unlink(first);
-	fill("t-root");
-	snprintf(second, sizeof second, "%s", entry_path(".slpc"));
-	bytes = read_entry(&second_size);
-
-	/* The whole file of one under the name of the other. */
-	write_to(second, a, first_size);
-	assert_false(is_cached("t-root"));
-	/* The header of one with the payload of the other. */
-	memcpy(bytes + IMAGE_HEADER_SIZE, a + IMAGE_HEADER_SIZE,
-	       MIN(first_size, second_size) - IMAGE_HEADER_SIZE);
-	write_to(second, bytes, second_size);
-	assert_false(is_cached("t-root"));
-	sign(bytes, second_size, false);
-	write_to(second, bytes, second_size);
-	assert_false(is_cached("t-root"));
-	recovers();
-	free(a);
-}
-
-static void test_kinds_of_file(void **state)
-{
-	(void)state;
-	need_keyring();
-	char path[800];
-	size_t size;
-
-	fill("t-root");
-	unsigned char *bytes = read_entry(&size);
-	snprintf(path, sizeof path, "%s", entry_path(".slpc"));
-
-	assert_int_equal(chmod(path, 0640), 0);
-	assert_false(is_cached("t-root"));
-	recovers();
-	assert_int_equal(link(path, scratch("other")), 0);
-	assert_false(is_cached("t-root"));
-	recovers();
-	write_to(scratch("target"), bytes, size);
-	unlink(path);
-	assert_int_equal(symlink(scratch("target"), path), 0);
-	assert_false(is_cached("t-root"));
-	assert_int_equal(access(scratch("target"), F_OK), 0);
-	recovers();
-	unlink(path);
-	assert_int_equal(mkfifo(path, 0600), 0);
-	assert_false(is_cached("t-root"));
-	recovers();
-	unlink(path);
-	assert_int_equal(mkdir(path, 0700), 0);
-	assert_false(is_cached("t-root"));
-	fill("t-root");
-	assert_false(is_cached("t-root"));
-	rmdir(path);
-	recovers();
-	if (geteuid() == 0) {
-		assert_int_equal(chown(path, 1234, 0), 0);
-		assert_false(is_cached("t-root"));
-		recovers();
-	}
-}
-
-static void test_directories(void **state)
-{
-	(void)state;
-	need_keyring();
-	fill("t-root");
-	assert_int_equal(chmod(scratch("cache"), 0750), 0);
-	assert_false(is_cached("t-root"));
-	fill("t-root");
-	assert_int_equal(chmod(scratch("cache"), 0700), 0);
-	recovers();
-	/* A link in the place of the directory; a way to it that others could change. */
-	assert_int_equal(rename(scratch("cache"), scratch("elsewhere")), 0);
-	assert_int_equal(symlink(scratch("elsewhere"), scratch("cache")), 0);
-	assert_false(is_cached("t-root"));
-	unlink(scratch("cache"));
-	scratch_dir("open", 0777);
-	snprintf(where, sizeof where, "SANDLOCK_CACHE=%s", scratch("open/cache"));
-	fill("t-root");
-	assert_int_equal(access(scratch("open/cache"), F_OK), -1);
-	/* Nowhere to write, nothing there, not a place. */
-	static const char *const nowhere[] = {"/proc/none/x", "/proc", "/", "/dev/null/x"};
-	for (size_t i = 0; i < ARRAY_LEN(nowhere); i++) {
-		snprintf(where, sizeof where, "SANDLOCK_CACHE=%s", nowhere[i]);
-		fill("t-root");
-		assert_false(is_cached("t-root"));
-	}
-}
-
 static void test_default_place(void **state)
 {
 	(void)state;
+	need_keyring();
 	CLEANUP(arena_free) struct arena arena = {0};
 
-	if (no_keyring)
-		skip();
 	strcpy(where, "X=Y");
 	if (geteuid() == 0) {
 		assert_string_equal(cache_directory(&around, &arena), "/var/cache/sandlock/policy");
@@ -609,30 +267,6 @@ static void test_concurrent_writers(void **state)
 	assert_int_equal(entry_count(), 1); /* no temporary file is left */
 }
 
-static void set_key(const uint8_t key[CACHE_KEY_SIZE])
-{
-	assert_true(SYS(add_key, "user", "sandlock:policy-cache", key, CACHE_KEY_SIZE,
-			KEY_SPEC_USER_KEYRING) > 0);
-}
-
-static void test_key_rotated(void **state)
-{
-	(void)state;
-	need_keyring();
-	uint8_t other[CACHE_KEY_SIZE] = "another key";
-
-	fill("t-root");
-	set_key(other);
-	bool cached = is_cached("t-root");
-	fill("t-root");
-	bool again = is_cached("t-root");
-	set_key(mac_key);
-	assert_false(cached);
-	assert_true(again);
-	assert_false(is_cached("t-root"));
-	recovers();
-}
-
 static void age(const char *path, time_t seconds)
 {
 	struct timespec times[2] = {{.tv_sec = time(NULL) - seconds},
@@ -726,16 +360,18 @@ static void test_list_and_clear(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_cold_is_warm), TEST(test_warnings),	   TEST(test_every_bit_and_length),
-		TEST(test_foreign),	 TEST(test_swapped),	   TEST(test_kinds_of_file),
-		TEST(test_directories),	 TEST(test_default_place), TEST(test_stale),
-		TEST(test_links),	 TEST(test_never_cached),  TEST(test_concurrent_writers),
-		TEST(test_key_rotated),	 TEST(test_collect),	   TEST(test_list_and_clear),
+		CACHE_TEST(test_cold_is_warm),
+		CACHE_TEST(test_warnings),
+		CACHE_TEST(test_default_place),
+		CACHE_TEST(test_stale),
+		CACHE_TEST(test_links),
+		CACHE_TEST(test_never_cached),
+		CACHE_TEST(test_concurrent_writers),
+		CACHE_TEST(test_collect),
+		CACHE_TEST(test_list_and_clear),
 	};
 
-	/* Where keyrings are not permitted (some containers) there is no cache, and nothing to test. */
-	no_keyring = !cache_mac_key(mac_key, true);
+	caching_begin();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,8 @@
 #include "net/bind.h"
 #include "net/diag.h"
 
+#include "lacking.h"
+
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <setjmp.h>
@@ -265,7 +267,7 @@ static void test_published_address(void **state UNUSED)
 	assert_true(bind_publish_address(&publish, &v4, any4, &out));
 	assert_true(address_equal(out, other));
 	if (v6.fd < 0)
-		skip();
+		SKIP("socket(AF_INET6) fails");
 	assert_true(bind_publish_address(&publish, &v6, any6, &out)); /* a mapped address */
 	assert_true(address_equal(out, other));
 	assert_int_equal(setsockopt(v6.fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on), 0);
@@ -303,7 +305,7 @@ static void test_liveness(void **state UNUSED)
 
 	if (!diag_open() || diag_find(ENDPOINT_TCP, V4(0x7f000001), port, &found) != -ENOENT) {
 		close(fd);
-		skip(); /* a kernel without socket diagnostics */
+		SKIP("socket(NETLINK_SOCK_DIAG) answers nothing about TCP sockets");
 	}
 	struct binding ours = of(ENDPOINT_TCP, cookie, port, port);
 	struct binding earlier = of(ENDPOINT_TCP, cookie + 1000000, port, port);
@@ -605,7 +607,7 @@ static void test_limit(void **state UNUSED)
 	assert_true(connections_admit(cookie[0])); /* no limit */
 	net.policy.max_connections = 2;
 	if (!connections_open())
-		skip();
+		SKIP("socket(NETLINK_SOCK_DIAG) hears of no sockets that close");
 	for (int i = 0; i < 2; i++) {
 		assert_true(connections_admit(cookie[i]));
 		assert_int_equal(connect(fds[i], (struct sockaddr *)&to, sizeof to), 0);

@@ -1,6 +1,7 @@
 /* Names of policies: the order of places, who may own what is found, and what is remembered for the cache. */
 #include "policy/load.h"
 
+#include "lacking.h"
 #include "scratch.h"
 
 #include <errno.h>
@@ -277,7 +278,7 @@ static void test_owners(void **state)
 {
 	(void)state;
 	if (geteuid() != 0)
-		skip();
+		SKIP("geteuid() says that this is not root: it cannot give a file away");
 	scratch_file("cwd/o.yaml", "x", 0644);
 	finds("o.yaml", "x");
 	assert_int_equal(chown(scratch("cwd/o.yaml"), 1234, 0), 0);
