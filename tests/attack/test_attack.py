@@ -75,8 +75,9 @@ class inherited:
         listener.bind(f"\0sandlock-left-open-{os.getpid()}")
         listener.listen(1)
         server = socket.create_server(("127.0.0.1", 0))
-        client = socket.create_connection(server.getsockname())
-        self.fds = [secret, directory, listener.detach(), server.detach(), client.detach(), *os.pipe()]
+        client, caller = socket.create_connection(server.getsockname()), socket.socket(socket.AF_UNIX)
+        caller.connect(listener.getsockname())
+        self.fds = [secret, directory, *(s.detach() for s in (listener, server, client, caller)), *os.pipe()]
         return {"pass_fds": self.fds}
 
     def __exit__(self, *_):

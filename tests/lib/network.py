@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 import traceback
 
 import pytest
@@ -220,3 +221,46 @@ class Capture:
 
     def __exit__(self, *_):
         self.socket.close()
+
+
+TALK = """
+import socket, sys
+print("up", flush=True)
+for line in sys.stdin:
+    host, port = line.split()
+    try:
+        with socket.create_connection((host, int(port)), 5) as s:
+            s.sendall(b"x")
+            print("reached" if s.recv(1) == b"x" else "nothing", flush=True)
+    except OSError as e:
+        print(type(e).__name__, flush=True)
+"""
+
+
+class Caller:
+    """A program that connects to whom it is told to. ARGV before it: a sandbox, or nothing."""
+
+    def __init__(self, *argv, env):
+        self.argv = [*argv, "/usr/bin/python3", "-I", "-c", TALK]
+        self.env = env
+
+    def __enter__(self):
+        self.started = time.monotonic()
+        self.child = subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.env)
+        self.up = self.child.stdout.readline() == "up\n"
+        if not self.up:
+            self.err, self.status = self.child.stderr.read(), self.child.wait(10)
+        self.seconds = time.monotonic() - self.started
+        return self
+
+    def to(self, host, port):
+        assert self.up, self.err
+        self.child.stdin.write(f"{host} {port}\n")
+        self.child.stdin.flush()
+        return self.child.stdout.readline().strip()
+
+    def __exit__(self, *_):
+        self.child.stdin.close()
+        self.child.wait(10)
+        self.child.stdout.close()
+        self.child.stderr.close()

@@ -30,6 +30,26 @@ static void own_descriptors_twin(void)
 	must("stderr", sys(SYS_fcntl, 2, F_GETFD));
 }
 
+/* I06: whoever listens for the caller answers for it. */
+static void inherited_listener(void)
+{
+	int accepted = 0;
+	for (int fd = 3; fd < 1024; fd++)
+		accepted += sys(SYS_accept4, fd, 0, 0, SOCK_NONBLOCK) >= 0;
+	attempt("connections to sockets that a careless caller left listening", accepted ? accepted : -EBADF);
+}
+static void own_listener_twin(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	unsigned length = sizeof(address);
+	long server = must("socket", sys(SYS_socket, AF_UNIX, SOCK_STREAM, 0)), client = must("socket", sys(SYS_socket, AF_UNIX, SOCK_STREAM, 0));
+	must("bind", sys(SYS_bind, server, &address, sizeof(address.sun_family)));
+	must("getsockname", sys(SYS_getsockname, server, &address, &length));
+	must("listen", sys(SYS_listen, server, 1));
+	must("connect", sys(SYS_connect, client, &address, length));
+	must("accept", sys(SYS_accept4, server, 0, 0, SOCK_NONBLOCK));
+}
+
 static void listener(void)
 {
 	if (probe.control) {
@@ -93,6 +113,7 @@ static void pass_twin(void)
 
 static const struct probe_case cases[] = {
 	CASE("C01-C16-inherited", inherited, own_descriptors_twin, "", EBADF),
+	CASE("I06-inherited-listener", inherited_listener, own_listener_twin, "", EBADF),
 	CASE("C15-listener-reachable", listener, own_descriptors_twin, "", EBADF),
 	CASE("C16-ruleset-reachable", ruleset, own_descriptors_twin, "", EBADF),
 	CASE("C04-C05-receive-from-outside", received, pass_twin, "", EPERM),

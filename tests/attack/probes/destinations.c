@@ -325,6 +325,32 @@ static void resolvers(void)
 	}
 }
 
+/* H19: a variable that names a proxy is a wish; what does not care for it gets no further. */
+static void past_the_proxy(void)
+{
+	struct sockaddr_in address = loopback("W_TCP");
+	everywhere("without the proxy", AF_INET, &address, sizeof(address));
+}
+static void proxy_twin(void)
+{
+	const char *colon = strrchr(world("HTTP_PROXY"), ':');
+	struct sockaddr_in address = loopback("W_OPEN");
+	address.sin_port = htons((uint16_t)strtol(colon + 1, NULL, 10));
+	long fd = tcp();
+	must("connect to the proxy", sys(SYS_connect, fd, &address, sizeof(address)));
+	hear(fd);
+}
+
+/* J09: two names at one address are one destination. */
+static void shared_address(void)
+{
+	static const char request[] = "GET / HTTP/1.1\r\nHost: another.test\r\n\r\n";
+	struct sockaddr_in address = loopback("W_OPEN");
+	long fd = tcp();
+	long r = sys(SYS_connect, fd, &address, sizeof(address));
+	attempt("another name at the address of an allowed one", r < 0 ? r : sys(SYS_sendto, fd, request, sizeof(request) - 1, MSG_NOSIGNAL, 0, 0));
+}
+
 /* H25: a rule for IPv4 says nothing of IPv6, and the answer comes at once. */
 static void six(void)
 {
@@ -352,6 +378,15 @@ static const struct probe_case cases[] = {
 	CASE("H23-deny-wins", other_destinations, both_twin, "--net-allow * --net-deny 127.0.0.1:@W_TCP@ --net-deny 127.0.0.2", ECONNREFUSED),
 	CASE("H23-name-and-denied-address", other_destinations, both_twin, "--net-allow localhost --net-allow 127.0.0.2 --net-deny 127.0.0.0/8:@W_TCP@ --net-deny 127.0.0.2:@W_OPEN@", ECONNREFUSED),
 	CASE("H25-rules-for-ipv4-only", six, both_twin, "--net-allow 127.0.0.1", ECONNREFUSED),
+	CASE("H19-proxy-unaware", past_the_proxy, proxy_twin, "--env HTTP_PROXY=http://127.0.0.1:@W_OPEN@ --net-allow tcp://127.0.0.1:@W_OPEN@ --net-allow udp://127.0.0.1:@W_OPEN@", ECONNREFUSED),
+	CASE("J05-decimal-host", other_destinations, both_twin, "--net-allow 2130706433:@W_OPEN@", ECONNREFUSED),
+	CASE("J05-hexadecimal-host", other_destinations, both_twin, "--net-allow 0x7f.1:@W_OPEN@", ECONNREFUSED),
+	CASE("J05-octal-host", other_destinations, both_twin, "--net-allow 0177.0.0.1:@W_OPEN@", ECONNREFUSED),
+	CASE("J05-short-host", other_destinations, both_twin, "--net-allow 127.1:@W_OPEN@", ECONNREFUSED),
+	CASE("J05-mapped-host", other_destinations, both_twin, "--net-allow [::ffff:7f00:1]:@W_OPEN@", ECONNREFUSED),
+	CASE("J05-denied-decimal-host", other_destinations, both_twin, "--net-allow * --net-deny 2130706433:@W_TCP@ --net-deny 2130706434", ECONNREFUSED),
+	CASE("J05-denied-short-host", other_destinations, both_twin, "--net-allow * --net-deny 0x7f.1:@W_TCP@ --net-deny 0177.2", ECONNREFUSED),
 	CASE("J06-other-resolver", resolvers, both_twin, "--net-allow 127.0.0.1:@W_OPEN@", ECONNREFUSED),
+	CASE("J09-shared-address", shared_address, tcp_twin, "--net-allow tcp://localhost:@W_OPEN@", ECONNREFUSED),
 };
 PROBE_MAIN(cases)

@@ -3,6 +3,9 @@
  * segment and a message queue of its own. Every knock is told, except at one door of TCP and UDP, which rules may open. On each line of its standard input it prints what the world has done to it since the start:
  * one line that must not change.
  *
+ * At the open door it can be called: "t" (TCP) or "u" (UDP), the last byte of 127.0.0.N, and a port, high byte first. It comes there from
+ * that address, and tells whether anything was said to it.
+ *
  *	outsider DIRECTORY ABSTRACT-NAME MQ-NAME
  */
 #include "probe.h"
@@ -70,13 +73,32 @@ static int pair_of(const char *host, const char *second, bool shared, int fd[4])
 	return fprintf(stderr, "no free pair of ports\n"), exit(1), -1;
 }
 
+/* Heard: 'y' or 'n'. */
+static char visit(int type, unsigned char host, uint16_t port)
+{
+	struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000 | host) };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	const struct timeval patience = { 1, 0 };
+	char byte = 0;
+	int fd = socket(AF_INET, type, 0);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)), setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	bool heard = bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0 && connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
+		     send(fd, "v", 1, MSG_NOSIGNAL) == 1 && recv(fd, &byte, 1, 0) == 1;
+	close(fd);
+	return heard ? 'y' : 'n';
+}
+
 /* The door that rules may open: answers everybody and tells nothing. */
 static void *talk(void *fd)
 {
-	char byte;
+	unsigned char byte, call[3];
 	if (send((int)(intptr_t)fd, "o", 1, MSG_NOSIGNAL) == 1)
-		while (recv((int)(intptr_t)fd, &byte, 1, 0) > 0)
-			;
+		while (recv((int)(intptr_t)fd, &byte, 1, 0) > 0) {
+			if ((byte != 't' && byte != 'u') || recv((int)(intptr_t)fd, call, sizeof(call), MSG_WAITALL) != sizeof(call))
+				continue;
+			char answer = visit(byte == 't' ? SOCK_STREAM : SOCK_DGRAM, call[0], (uint16_t)(call[1] << 8 | call[2]));
+			send((int)(intptr_t)fd, &answer, 1, MSG_NOSIGNAL);
+		}
 	close((int)(intptr_t)fd);
 	return NULL;
 }
