@@ -113,7 +113,8 @@ bool net_open(const struct image *image, struct session *s)
 
 	sealed = *image;
 	own_uid = geteuid();
-	net.ids_change = s->record.keep_caps & (BIT(CAP_SETUID) | BIT(CAP_SETGID));
+	net.ids_change = !(s->record.flags & RECORD_DROP_CAPS) ||
+			 s->record.keep_caps & (BIT(CAP_SETUID) | BIT(CAP_SETGID));
 	if (!section(IMAGE_NET, sizeof net.policy, &record, &count))
 		return false;
 	if (!record) /* nothing of the network is judged here */
