@@ -2,17 +2,20 @@
  * bind() of inet sockets on behalf: judged on a copy of the address, done on a duplicate of the socket, under the port that the
  * sandbox's port space says. Never another port than the one asked for without port_remap, and never a port shared with a stranger.
  */
+#include "net/behalf.h"
 #include "net/bind.h"
 
 #include "base/fd.h"
 #include "net/diag.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
+	FIRST_UNPRIVILEGED = 1024,
 	IPV6_LEN = 24,	     /* without the scope id, as RFC 2133 had it: the kernel takes that */
 	REMAP_FIRST = 49152, /* the range for dynamic use */
 	REMAP_ATTEMPTS = 256,
@@ -326,6 +329,9 @@ static int bind_chosen(struct binder *b)
 {
 	if (bind(b->socket->fd, &b->address.any, b->len) < 0)
 		return -errno;
+	/* The port comes with the connection. */
+	if (option(b->socket->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT))
+		return 0;
 	return bind_record_chosen(b->socket) ? 0 : -ENOBUFS;
 }
 
@@ -391,6 +397,10 @@ struct reply handle_bind(const struct call *call)
 		return reply_fail(-r);
 	if (!notify_valid(call))
 		return reply_fail(ESRCH);
+	/* Whoever gave up being us has given up the low ports too. */
+	uint16_t port = ntohs(address.v4.sin_port);
+	if (port && port < FIRST_UNPRIVILEGED && !net_same_identity(call))
+		return reply_fail(EACCES);
 	r = bind_inet(&socket, &address, (socklen_t)(uint32_t)call->args[2],
 		      !(call->session->record.features & WHEN_NO_MULTICAST));
 	return r < 0 ? reply_fail(-r) : reply_value(0);

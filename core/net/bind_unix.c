@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 enum { PATH_AT = offsetof(struct sockaddr_un, sun_path), PATH_ROOM = 108, TRIES = 16 };
@@ -136,6 +138,22 @@ static int open_parent(int root, int cwd, const char *path, const char *name)
 	return open_within(root, full, RESOLVE_IN_ROOT);
 }
 
+/* Is the directory of a path, followed from here, the one that the caller sees? Where nothing is mounted in between a view has the
+ * same directories. One that is read-only there is no place for a socket. */
+static bool same_parent(int cwd, const char *path, const char *name, int parent)
+{
+	char text[PATH_ROOM + 1];
+	struct stat here, theirs;
+	struct statfs fs;
+
+	snprintf(text, sizeof text, "%.*s", (int)(name - path), path);
+	auto_fd fd = openat(*text == '/' ? AT_FDCWD : cwd, *text ? text : ".",
+			    O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0 && parent >= 0 && fstat(fd, &here) == 0 && fstat(parent, &theirs) == 0 &&
+	       here.st_ino == theirs.st_ino && here.st_dev == theirs.st_dev &&
+	       fstatfs(parent, &fs) == 0 && !(fs.f_flags & ST_RDONLY);
+}
+
 /* ---- doing it ---- */
 
 /* With a directory and a umask of this thread's own, which are set back: no handler relies on them, and no directory of the
@@ -159,8 +177,8 @@ static int bind_in(int fd, int directory, mode_t mask, const union net_address *
 	return directory >= 0 && fchdir(home) < 0 ? -EIO : r;
 }
 
-/* A path that means the same here is bound as it was written, so that its name is the same to everybody who asks. One of
- * another view is bound by its last name in its directory: getsockname() and peers then see only that name. */
+/* A path that means the same here is bound as it was written, so that its name is the same to everybody who asks. One that leads
+ * elsewhere is bound by its last name in the caller's directory: getsockname() and peers then see only that name. */
 static int bind_path(const struct call *call, int fd, union net_address *address, socklen_t len)
 {
 	char path[PATH_ROOM + 1];
@@ -183,7 +201,7 @@ static int bind_path(const struct call *call, int fd, union net_address *address
 	auto_fd parent = open_parent(root, cwd, path, name);
 	if (parent == -ELOOP) /* by /proc/self/fd and the like: it would be our "self" */
 		return -EACCES;
-	if (same)
+	if (same || same_parent(cwd, path, name, parent))
 		return bind_in(fd, *path == '/' ? -1 : cwd, caller.umask, address, len);
 	if (parent < 0)
 		return parent;

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/time.h>
@@ -101,6 +103,27 @@ static int connect_stream(int fd, const struct waiting *what)
 	return r;
 }
 
+static bool has_ended(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof info;
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+	       info.tcpi_state == TCP_CLOSE;
+}
+
+/* Another task may have ended the attempt (shutdown, AF_UNSPEC): connect() would begin anew. Only then the error is ECONNRESET. */
+static int take_error(int fd, const struct waiting *what)
+{
+	int error = 0;
+	socklen_t len = sizeof error;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error == ECONNRESET)
+		return -ECONNRESET;
+	int r = connect(fd, &what->address.any, what->len) < 0 ? -errno : 0;
+	return error ? -error : r;
+}
+
 /* Asking connect() again, not SO_ERROR, takes the result: the socket's state then is what the caller's own connect() would have left. */
 static struct reply resume_inet(struct parked *p, bool timed_out)
 {
@@ -109,7 +132,7 @@ static struct reply resume_inet(struct parked *p, bool timed_out)
 	if (timed_out)
 		return reply_result(-EINPROGRESS);
 	memcpy(&what, p->state.room, sizeof what);
-	int r = connect_stream(p->fd, &what);
+	int r = has_ended(p->fd) ? take_error(p->fd, &what) : connect_stream(p->fd, &what);
 	if (r == OVER_LIMIT)
 		return reply_fail(ECONNREFUSED);
 	if (in_progress(r)) {

@@ -232,16 +232,18 @@ int diag_find(uint8_t protocol, struct address to, uint16_t port, uint64_t *cook
 				 (struct address){0, 0xffffffffffff});
 	struct request request = request_of(v4 ? AF_INET : AF_INET6, protocol, 0);
 	struct inet_diag_sockid *id = &request.body.id;
+	/* The socket's own side is the source for TCP. For UDP it is the destination: the kernel looks up who would receive. */
+	bool tcp = protocol == ENDPOINT_TCP;
+	__be32 *own = tcp ? id->idiag_src : id->idiag_dst;
 
-	/* Their source is the socket's own side. */
-	id->idiag_sport = htons(port);
+	*(tcp ? &id->idiag_sport : &id->idiag_dport) = htons(port);
 	if (v4) {
-		id->idiag_src[0] = htonl((uint32_t)to.low);
+		own[0] = htonl((uint32_t)to.low);
 	} else {
-		id->idiag_src[0] = htonl((uint32_t)(to.high >> 32));
-		id->idiag_src[1] = htonl((uint32_t)to.high);
-		id->idiag_src[2] = htonl((uint32_t)(to.low >> 32));
-		id->idiag_src[3] = htonl((uint32_t)to.low);
+		own[0] = htonl((uint32_t)(to.high >> 32));
+		own[1] = htonl((uint32_t)to.high);
+		own[2] = htonl((uint32_t)(to.low >> 32));
+		own[3] = htonl((uint32_t)to.low);
 	}
 	id->idiag_cookie[0] = id->idiag_cookie[1] = INET_DIAG_NOCOOKIE;
 	request.body.idiag_states = UINT32_MAX;

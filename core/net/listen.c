@@ -8,6 +8,7 @@
 #include "base/fd.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 static bool local_port(int fd, union net_address *name, socklen_t *len)
@@ -34,12 +35,16 @@ static bool bound(int fd)
 /* What listen() would do by itself, done before it: then the port is known when the filter is made. */
 static int bind_any_port(const struct net_socket *socket)
 {
-	union net_address any = {.any = {.sa_family = (sa_family_t)socket->domain}};
-	socklen_t len = socket->domain == AF_INET ? sizeof any.v4 : sizeof any.v6;
+	union net_address own = {.room = {0}};
+	socklen_t len = sizeof own;
 
 	if (!ports_make_room(binding_gone))
 		return -ENOBUFS;
-	if (bind(socket->fd, &any.any, len) < 0)
+	/* It may have an address and no port. */
+	if (getsockname(socket->fd, &own.any, &len) < 0)
+		return -errno;
+	setsockopt(socket->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(const int){0}, sizeof(int));
+	if (bind(socket->fd, &own.any, len) < 0)
 		return -errno;
 	return bind_record_chosen(socket) ? 0 : -ENOBUFS;
 }

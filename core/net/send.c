@@ -169,13 +169,33 @@ static int64_t send_whole(const struct call *call, const struct net_socket *sock
 	return notify_valid(call) ? send_copy(socket, m, (size_t)got, flags) : -ESRCH;
 }
 
+static int flags_of(const struct call *call)
+{
+	return (int)(uint32_t)call->args[call->nr == SYS_sendmsg ? 2 : 3];
+}
+
+/* The error of a connection that broke is for the next call: this one has sent something. */
+static bool has_failed(int fd)
+{
+	struct pollfd p = {.fd = fd};
+
+	return poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP));
+}
+
 /* From *offset on. The bytes of the whole message when it is over, early or not; -EAGAIN: there is more to send; an error when
  * nothing was sent. */
 static int64_t send_stream(const struct call *call, const struct net_socket *socket,
 			   struct message *m, int flags, uint64_t *offset)
 {
-	for (int slice = 0; slice < SLICES; slice++) {
-		if (*offset && *offset >= m->total)
+	/* Who does not wait is told how much there was room for, not how much we had time for: nothing would wake it again. That much
+	 * is for a worker. */
+	bool at_once = socket->nonblocking || flags_of(call) & MSG_DONTWAIT;
+	bool all = call->may_wait && at_once;
+
+	if (!call->may_wait && at_once && m->total > SLICES * MESSAGE_PAYLOAD)
+		return NET_LATER;
+	for (int slice = 0; all || slice < SLICES; slice++) {
+		if (*offset && (*offset >= m->total || has_failed(socket->fd)))
 			return (int64_t)*offset;
 		uint64_t left = m->total - *offset, wanted = MIN(left, (uint64_t)MESSAGE_PAYLOAD);
 		int64_t got = message_payload(call, m, *offset);
@@ -214,11 +234,6 @@ static int64_t send_one(const struct call *call, const struct net_socket *socket
 }
 
 /* ---- the calls ---- */
-
-static int flags_of(const struct call *call)
-{
-	return (int)(uint32_t)call->args[call->nr == SYS_sendmsg ? 2 : 3];
-}
 
 static uint32_t batch_of(const struct call *call)
 {
