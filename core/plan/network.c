@@ -107,9 +107,32 @@ static void choose_tcp(struct networking *n)
 		n->tcp.judged |= plan->net.record.deny_errno != EACCES;
 }
 
+/* Below ABI 9 the kernel does not check whose socket a path leads to. A sandbox that is to hold others does without: what is done on
+ * behalf would not be held by the inner ones. */
+static bool needs_unix_gate(const struct building *b)
+{
+	return !policy_bool(b->policy, OPT_nestable, false) &&
+	       !(b->plan->handled_fs & LL_RESOLVE_UNIX) &&
+	       b->plan->protection[PROTECT_UNIX_RESOLVE] == PROTECTION_DEGRADED &&
+	       !user_degraded(b, PROTECT_UNIX_RESOLVE);
+}
+
+/*
+ * C libraries make datagram sockets to sort addresses, and give up where they get none. So where rules say something they can be made, and
+ * what they send is judged, as long as that costs nothing: the kernel does it, or sends are trapped anyway.
+ */
+static bool closed_sockets_exist(const struct networking *n)
+{
+	const struct building *b = n->b;
+
+	return n->answers && n->rule_count &&
+	       (needs_unix_gate(b) || (b->plan->handled_net & LL_NET_CONNECT_SEND_UDP));
+}
+
 static void choose_udp(struct networking *n)
 {
-	n->udp.sockets = n->udp.shape != SHAPE_CLOSED || network_binds_any(n->b, true);
+	n->udp.sockets = n->udp.shape != SHAPE_CLOSED || network_binds_any(n->b, true) ||
+			 closed_sockets_exist(n);
 	if (n->udp.sockets)
 		choose(n, &n->udp, LL_NET_CONNECT_SEND_UDP);
 	else
@@ -495,16 +518,6 @@ bool plan_network(struct building *b)
 	set_record(&n);
 	set_features(&n);
 	return ok;
-}
-
-/* Below ABI 9 the kernel does not check whose socket a path leads to. A sandbox that is to hold others does without: what is done on
- * behalf would not be held by the inner ones. */
-static bool needs_unix_gate(const struct building *b)
-{
-	return !policy_bool(b->policy, OPT_nestable, false) &&
-	       !(b->plan->handled_fs & LL_RESOLVE_UNIX) &&
-	       b->plan->protection[PROTECT_UNIX_RESOLVE] == PROTECTION_DEGRADED &&
-	       !user_degraded(b, PROTECT_UNIX_RESOLVE);
 }
 
 void plan_network_answers(struct building *b)

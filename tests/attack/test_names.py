@@ -17,7 +17,7 @@ import sandbox
 from names import A, CNAME, HTTPS, SVCB, Machine, address, record, wire
 from network import Caller, Server
 
-pytestmark = pytest.mark.skipif(not network.can_make_namespace(), reason="no network namespace may be made here (user namespaces are off)")
+pytestmark = network.needs_namespace
 
 GOOD, BAD = "127.0.0.2", "127.0.0.3"
 REFUSED, UNKNOWN = "ConnectionRefusedError", "gaierror"

@@ -10,10 +10,9 @@ import pytest
 
 import network
 import sandbox
-from network import ALLOWED, OTHER, Caller, Server
+from network import ALLOWED, OTHER, Caller, Server, needs_namespace
 from test_attack import MODES
 
-needs_namespace = pytest.mark.skipif(not network.can_make_namespace(), reason="no network namespace may be made here (user namespaces are off)")
 REFUSED = "ConnectionRefusedError"
 
 

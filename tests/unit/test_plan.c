@@ -478,7 +478,7 @@ static void test_all_errors(void **state UNUSED)
 
 static void test_describe(void **state UNUSED)
 {
-	WITH(p, 7, {"/usr", OPT_fs_read}, {"/scratch:64M", OPT_tmpfs},
+	WITH(p, 10, {"/usr", OPT_fs_read}, {"/scratch:64M", OPT_tmpfs},
 	     {"tcp://*:80,81", OPT_net_allow}, {"9", OPT_max_processes})
 	{
 		auto_str text = {0}, object = {0};
