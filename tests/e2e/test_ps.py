@@ -189,6 +189,22 @@ def test_programs_inside_are_told_nothing(options):
         assert int(outside) >= 40
 
 
+CLAIM = textwrap.dedent("""
+    import socket
+    for name in (b"\\0sandlock/%d/forged", b"\\0sandlockx%d"):
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try: s.bind(name); s.listen(); print("listens")
+        except PermissionError as e: print("refused")
+""")
+
+
+@pytest.mark.parametrize("options", [["--net-allow-bind", "8080"], ["--net-allow-bind", "8080", "--port-remap"]], ids=["listen", "bind"])
+def test_no_name_is_claimed_on_behalf(options):
+    """The peer would see the supervisor as the one who listens."""
+    done = sandbox.python(*options, code=CLAIM % (os.getuid(), os.getpid()))
+    assert done.out == "refused\nlistens\n", done
+
+
 @pytest.mark.skipif(not sandbox.IS_ROOT, reason="id -u says that this is an ordinary user: it cannot become another one")
 def test_other_users_neither_see_nor_squat():
     other = ["setpriv", "--reuid", "47471", "--regid", "47471", "--clear-groups"]
@@ -214,6 +230,11 @@ def test_other_users_neither_see_nor_squat():
 def test_empty_and_usage():
     if not listed():
         assert sandlock("ps").out == "No running sandboxes.\n"
-    assert sandlock("list").status == 0
+    for name in ("list", "ls"):
+        assert sandlock(name).status == 0
+    assert "  ps, list, ls " in sandlock("--help").out
+    done = sandlock("lst")
+    assert done.status == 2 and "list" in done.err, done
+    assert sandlock("").status == 2
     done = sandlock("ps", "x")
     assert done.status == 2 and "ps takes no operand" in done.err
