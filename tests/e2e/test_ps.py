@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -225,6 +226,45 @@ def test_other_users_neither_see_nor_squat():
         assert done.status == 125 and f"process {squatter.pid} of user 47471 holds the name" in done.err, done
     finally:
         squatter.communicate()
+
+
+def test_who_has_ended_is_not_told():
+    """The number of a process that is gone says nothing about where it ran."""
+    ask = textwrap.dedent(f"""
+        import os, signal, socket
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.settimeout(5)
+        if os.fork() == 0:
+            s.connect(b"\\0sandlock/{os.getuid()}/{unique("ended")}")
+            os._exit(0)
+        os.wait()
+        os.kill(%d, signal.SIGCONT)
+        print(len(s.recv(100000)))
+    """)
+    with Running("-n", unique("ended")) as s:
+        os.kill(s.child.pid, signal.SIGSTOP)
+        wait_for(lambda: sandbox.state(s.child.pid) == "T")
+        out = subprocess.run([PYTHON, "-I", "-c", ask % s.child.pid], capture_output=True, text=True)
+        assert out.stdout == "0\n", out
+        assert s.row["status"] == "running"
+
+
+def test_supervisor_without_descriptors_does_not_spin():
+    def ticks(pid):
+        with open(f"/proc/{pid}/stat") as f:
+            return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13]))
+
+    with Running("-n", unique("poor")) as s, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+        assert s.row["status"] == "running"
+        before = resource.prlimit(s.child.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(s.child.pid, resource.RLIMIT_NOFILE, (5, before[1]))  # enough for poll(2)
+        client.connect(f"\0sandlock/{os.getuid()}/{unique('poor')}")
+        begin = ticks(s.child.pid)
+        time.sleep(1)
+        assert ticks(s.child.pid) - begin < os.sysconf("SC_CLK_TCK") / 5
+        resource.prlimit(s.child.pid, resource.RLIMIT_NOFILE, before)
+        os.kill(s.child.pid, signal.SIGCONT)
+        assert s.row["status"] == "running"
 
 
 def test_empty_and_usage():
