@@ -34,8 +34,8 @@ struct control_port {
 
 /*
  * claim.c, for the launcher, before it takes the outer layer (a socket made later would be one that the sandbox may connect to). Claims
- * `name` for this user; NULL: "sandbox-PID". *out is the name (in `arena`), *fd the socket (close-on-exec), or -1 where there can be
- * no registry, as in a sandbox that forbids unix sockets. False: a name that was asked for is taken.
+ * `name` for this user; NULL: "sandbox-PID", or with a random number behind it. *out is the name (in `arena`), *fd the socket (close-on-exec), or -1 where there can be
+ * no registry, as in a sandbox that forbids unix sockets; for other reasons a warning says so. False: a name that was asked for is taken.
  */
 bool control_claim(const char *name, struct origin origin, struct arena *arena, const char **out,
 		   int *fd, struct error *err);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -102,6 +103,53 @@ static void test_claims(void **state UNUSED)
 	assert_string_not_equal(name, second);
 	close(fd);
 	close(other);
+	arena_free(&arena);
+}
+
+static void test_names_taken_in_advance(void **state UNUSED)
+{
+	struct error err = {0};
+	struct arena arena = {0};
+	const char *name;
+	int taken[9], fd;
+
+	for (int i = 1; i < 9; i++) {
+		const char *guess = arena_printf(&arena, i == 1 ? "sandbox-%d" : "sandbox-%d-%d",
+						 (int)getpid(), i);
+
+		assert_true(control_claim(guess, NO_ORIGIN, &arena, &name, &taken[i], &err));
+		assert_true(taken[i] >= 0);
+	}
+	assert_true(control_claim(NULL, NO_ORIGIN, &arena, &name, &fd, &err));
+	assert_true(fd >= 0);
+	assert_int_equal(strlen(name),
+			 strlen(arena_printf(&arena, "sandbox-%d-01234567", (int)getpid())));
+	assert_int_equal(err.count, 0);
+	close(fd);
+	for (int i = 1; i < 9; i++)
+		close(taken[i]);
+	arena_free(&arena);
+}
+
+static void test_no_name_at_all_is_told(void **state UNUSED)
+{
+	struct error err = {0};
+	struct arena arena = {0};
+	struct rlimit files, none;
+	const char *name;
+	int fd;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+	none = files;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	assert_true(control_claim(NULL, NO_ORIGIN, &arena, &name, &fd, &err));
+	setrlimit(RLIMIT_NOFILE, &files);
+	assert_int_equal(fd, -1);
+	assert_int_equal(err.count, 1);
+	assert_int_equal(err.list[0].severity, SEVERITY_WARNING);
+	assert_non_null(strstr(err.list[0].message, "sandlock ps"));
+	error_free(&err);
 	arena_free(&arena);
 }
 
@@ -213,6 +261,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_claims),
+		cmocka_unit_test(test_names_taken_in_advance),
+		cmocka_unit_test(test_no_name_at_all_is_told),
 		cmocka_unit_test(test_answers),
 	};
 
