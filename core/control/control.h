@@ -50,7 +50,14 @@ struct sandbox {
 	struct control_port *ports; /* by protocol and number */
 	size_t port_count;
 };
-/* The sandboxes of this user, by name, in `arena`; asks all of them at once, for at most `patience_ms`. 0 or -errno. */
-int control_list(struct arena *arena, int patience_ms, struct sandbox **out, size_t *count);
+int64_t control_now_ms(void); /* CLOCK_MONOTONIC */
+/*
+ * The sandboxes of this user, by name, in `arena`, at the latest when it is `end_ms`; asks all of them at once. *missed: how many names
+ * could not be followed up. Raises the soft limit of descriptors. 0 or -errno.
+ *
+ * Shown is who listens as this user, once, and is not itself inside a sandbox that is shown.
+ */
+int control_list(struct arena *arena, int64_t end_ms, struct sandbox **out, size_t *count,
+		 size_t *missed);
 
 #endif
