@@ -126,8 +126,11 @@ const struct command *cli_command(const char *name)
 	for (size_t i = 0; i < command_count; i++) {
 		const struct command *c = &commands[i];
 
-		if (strcmp(c->name, name) == 0 || strcmp(c->alias, name) == 0)
+		if (strcmp(c->name, name) == 0)
 			return c;
+		for (const char *alias = c->alias; *alias; alias += strlen(alias) + 1)
+			if (strcmp(alias, name) == 0)
+				return c;
 	}
 	return NULL;
 }

@@ -31,7 +31,7 @@ struct cli {
 struct command {
 	/* Arrays where a pointer would do: each pointer in a table costs the static program 24 bytes more. */
 	char name[12];
-	char alias[8];	/* or "" */
+	char alias[9];	/* more names, each with its end, then an empty one */
 	unsigned modes; /* enum option_mode: which policy options it takes; 0 = none */
 	/* argv[0] is the subcommand's name; NULL-terminated. Returns the exit status. NULL: not in this version. */
 	int (*main)(struct cli *cli, int argc, char **argv);

@@ -127,8 +127,8 @@ static void add_commands(bool all, struct str *out)
 		if (!c->help || (!c->main && !all))
 			continue;
 		str_printf(out, "  %s", c->name);
-		if (c->alias[0])
-			str_printf(out, ", %s", c->alias);
+		for (const char *alias = c->alias; *alias; alias += strlen(alias) + 1)
+			str_printf(out, ", %s", alias);
 		pad(out, start);
 		str_printf(out, "%s%s\n", c->help, c->main ? "" : " [later version]");
 	}

@@ -36,7 +36,7 @@ const struct command commands[] = {
 	 "  import FILE.toml           the YAML form on standard output\n"
 	 "  export NAME                the TOML form on standard output\n"
 	 "  delete NAME [--yes]        remove a policy of your own\n"},
-	{"ps", "list", 0, ps_main, "list your running sandboxes, with their ports", ""},
+	{"ps", "list\0ls", 0, ps_main, "list your running sandboxes, with their ports", ""},
 	{"completion", "", 0, completion_main, "print a completion script", "bash|zsh|fish"},
 	{"man", "", 0, man_main, "print a manual page", "[1|5]"},
 	{"help", "", 0, help_main, "help on a command", "[COMMAND]"},
@@ -122,14 +122,15 @@ static bool choose_color(struct cli *cli, const char *word)
 static int unknown_command(const struct cli *cli, const char *name)
 {
 	auto_error err = {0};
-	const char *words[2 * ARRAY_LEN(commands)];
+	const char *words[3 * ARRAY_LEN(commands)];
 	size_t n = 0;
 
 	for (size_t i = 0; i < command_count; i++) {
-		if (commands[i].help)
-			words[n++] = commands[i].name;
-		if (commands[i].help && commands[i].alias[0])
-			words[n++] = commands[i].alias;
+		if (!commands[i].help)
+			continue;
+		words[n++] = commands[i].name;
+		for (const char *alias = commands[i].alias; *alias; alias += strlen(alias) + 1)
+			words[n++] = alias;
 	}
 	error_add(&err, NO_ORIGIN, NULL, "there is no command %s", error_quote(&err, name));
 	cli_hint_nearest(&err, name, words, n);

@@ -198,9 +198,9 @@ static void add_commands(const struct page *p)
 			continue;
 		begin_label(p);
 		add_bold(p, c->name, "");
-		if (c->alias[0]) {
+		for (const char *alias = c->alias; *alias; alias += strlen(alias) + 1) {
 			str_add(p->out, ", ");
-			add_bold(p, c->alias, "");
+			add_bold(p, alias, "");
 		}
 		if (c->usage) {
 			auto_str line = {0};

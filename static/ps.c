@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,10 +64,19 @@ static void add_uptime(struct str *out, int64_t s)
 		str_printf(out, "%lldd%dh", (long long)(s / 86400), (int)(s / 3600 % 24));
 }
 
-/* The words of the command with blanks between them; "" when they are not to be had. */
-static void command_of(int pid, char text[COMMAND_ROOM])
+struct command_words {
+	int pid;
+	bool known;
+	pthread_t thread;
+	char text
+		[COMMAND_ROOM]; /* the words with blanks between them; "" when they are not to be had */
+};
+
+static void *read_command(void *argument)
 {
-	ssize_t n = pid > 0 ? read_file(pid, "cmdline", text, COMMAND_ROOM) : -1;
+	struct command_words *line = argument;
+	char *text = line->text;
+	ssize_t n = read_file(line->pid, "cmdline", text, COMMAND_ROOM);
 
 	while (n > 0 && !text[n - 1])
 		n--;
@@ -74,6 +84,30 @@ static void command_of(int pid, char text[COMMAND_ROOM])
 		if (!text[i])
 			text[i] = ' ';
 	text[MAX(n, 0)] = '\0';
+	return NULL;
+}
+
+/* A program can keep whoever reads its command line waiting, by what it does to its memory: each is read by a thread of its own, and
+ * those that take too long stay behind. */
+static bool read_commands(struct command_words *lines, const struct sandbox *list, size_t count,
+			  int64_t end)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < count; i++) {
+		lines[i].pid = list[i].pid;
+		lines[i].known = lines[i].pid > 0 && pthread_create(&lines[i].thread, NULL,
+								    read_command, &lines[i]) == 0;
+	}
+	struct timespec until;
+	clock_gettime(CLOCK_REALTIME, &until);
+	int64_t left = MAX(end - control_now_ms(), 0) * 1000000 + until.tv_nsec;
+	until.tv_sec += left / 1000000000;
+	until.tv_nsec = left % 1000000000;
+	for (size_t i = 0; i < count; i++)
+		if (lines[i].known && pthread_timedjoin_np(lines[i].thread, NULL, &until) != 0)
+			all = lines[i].known = false;
+	return all;
 }
 
 /* The program may have written anything there. */
@@ -114,26 +148,24 @@ static int width(const char *text, int columns)
 	return columns;
 }
 
-static void add_row(struct str *out, const struct sandbox *s)
+static void add_row(struct str *out, const struct sandbox *s, const char *words)
 {
 	auto_str name = {0}, pid = {0}, uptime = {0}, ports = {0}, command = {0};
-	char words[COMMAND_ROOM] = "";
 
 	str_add_escaped(&name, s->name);
 	str_printf(&pid, s->pid ? "%d" : "?", s->pid);
 	add_uptime(&uptime, uptime_of(s->pid));
 	add_ports(&ports, s);
-	command_of(s->pid, words);
 	add_command(&command, words);
 	str_printf(out, "%-*s %8s  %12s  %-10s  %-*s  %s\n", width(str_text(&name), 32),
 		   str_text(&name), str_text(&pid), str_text(&uptime), status_of(s),
 		   width(str_text(&ports), 24), str_text(&ports), str_text(&command));
 }
 
-static void add_object(struct json *j, const struct sandbox *s)
+static void add_object(struct json *j, const struct sandbox *s, const char *words)
 {
 	int64_t uptime = uptime_of(s->pid);
-	char words[COMMAND_ROOM] = "", started[80];
+	char started[80];
 	time_t begin = time(NULL) - (time_t)uptime;
 	struct tm utc;
 
@@ -149,7 +181,6 @@ static void add_object(struct json *j, const struct sandbox *s)
 		json_i64(j, "uptime_s", uptime);
 	}
 	json_string(j, "status", status_of(s));
-	command_of(s->pid, words);
 	json_string(j, "cmd", words);
 	if (s->answered) {
 		json_array(j, "ports");
@@ -173,24 +204,29 @@ int ps_main(struct cli *cli, int argc, char **argv)
 	auto_str out = {0};
 	struct error err = {0};
 	struct sandbox *list;
-	size_t count;
+	size_t count, missed;
+	int64_t end = control_now_ms() + PATIENCE_MS;
 	int status = cli_flags(cli, &argc, argv, NULL, 0, NULL);
 
 	if (status >= 0)
 		return status;
 	if (argc > 1)
 		return cli_usage_error(cli, "ps takes no operand");
-	int r = control_list(&err.arena, PATIENCE_MS, &list, &count);
+	int r = control_list(&err.arena, end, &list, &count, &missed);
 	if (r < 0) {
 		error_add_errno(&err, NO_ORIGIN, NULL, -r, "failed to list sandboxes");
 		return cli_report(cli, &err, 1);
 	}
+	struct command_words *lines = calloc(count + 1, sizeof *lines);
+	if (!lines)
+		return EXIT_SANDLOCK;
+	bool all = read_commands(lines, list, count, end);
 	if (cli->json) {
 		struct json j = {.out = &out};
 
 		json_array(&j, NULL);
 		for (size_t i = 0; i < count; i++)
-			add_object(&j, &list[i]);
+			add_object(&j, &list[i], lines[i].known ? lines[i].text : "");
 		json_end_array(&j);
 		str_add_char(&out, '\n');
 	} else if (!count) {
@@ -199,8 +235,16 @@ int ps_main(struct cli *cli, int argc, char **argv)
 		str_printf(&out, "%-32s %8s  %12s  %-10s  %-24s  %s\n", "NAME", "PID", "UPTIME",
 			   "STATUS", "PORTS", "CMD");
 		for (size_t i = 0; i < count; i++)
-			add_row(&out, &list[i]);
+			add_row(&out, &list[i], lines[i].known ? lines[i].text : "");
+	}
+	if (missed) {
+		error_warn(&err, NO_ORIGIN, NULL, "W051",
+			   "some names are not shown, nobody took a request there in time: %zu",
+			   missed);
+		cli_report(cli, &err, 0);
 	}
 	error_free(&err);
+	if (all) /* else somebody still writes there */
+		free(lines);
 	return cli_print(&out);
 }

@@ -193,16 +193,17 @@ static int start(struct cli *cli, struct start *st, struct plan_request *request
 	launch->environment = environment;
 	launch->candidates = exec_candidates(command[0], environment, &st->arena);
 
+	if (st->plan.mode != PLAN_IN_PLACE &&
+	    (!publish_probe(policy, err) ||
+	     !control_claim(policy_text(policy, OPT_name, NULL), policy_origin(policy, OPT_name),
+			    &st->arena, &launch->name, &launch->registry_fd, err)))
+		return EXIT_SANDLOCK;
 	if (err->count) { /* warnings: the program owns the terminal from here on */
 		cli_report(cli, err, 0);
 		error_free(err);
 	}
 	if (st->plan.mode == PLAN_IN_PLACE)
 		return launch_in_place(launch, err);
-	if (!publish_probe(policy, err) ||
-	    !control_claim(policy_text(policy, OPT_name, NULL), policy_origin(policy, OPT_name),
-			   &st->arena, &launch->name, &launch->registry_fd, err))
-		return EXIT_SANDLOCK;
 
 	int status = launch_supervised(launch, &st->refused, err);
 	for (int tries = 0; st->refused != REFUSED_NOTHING && tries < 2; tries++) {

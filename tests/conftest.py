@@ -1,3 +1,4 @@
+import ctypes
 import os
 import pathlib
 import subprocess
@@ -52,6 +53,12 @@ def views():
     probe = subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--mount-proc", "true"],
                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     return probe.returncode == 0
+
+
+@pytest.fixture(scope="session")
+def landlock_abi():
+    """What landlock_create_ruleset(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) says."""
+    return ctypes.CDLL(None).syscall(444, None, 0, 1)
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@
 #include "base/fd.h"
 
 #include <errno.h>
+#include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,6 +23,13 @@ static int listen_as(const char *name)
 	    listen(fd, BACKLOG) < 0)
 		return -errno;
 	return fd_take(&fd);
+}
+
+/* Here are no unix sockets: inside a sandbox, say. Nobody expects a name. */
+static bool no_sockets(int error)
+{
+	return error == EPERM || error == EACCES || error == EAFNOSUPPORT || error == ENOSYS ||
+	       error == EPROTONOSUPPORT || error == ESOCKTNOSUPPORT;
 }
 
 static bool taken(const char *name, struct origin origin, struct error *err)
@@ -50,12 +59,20 @@ bool control_claim(const char *name, struct origin origin, struct arena *arena, 
 	*out = name;
 	if (name)
 		r = listen_as(name);
-	else /* Another PID namespace may have the same number in this network namespace. */
-		for (int i = 1; i <= TRIES && r == -EADDRINUSE; i++) {
-			*out = i == 1 ? arena_printf(arena, "sandbox-%d", (int)getpid())
-				      : arena_printf(arena, "sandbox-%d-%d", (int)getpid(), i);
+	else /* Another PID namespace may have the same number, and another user may have taken the name: then one nobody can guess. */
+		for (int i = 0; i < TRIES && r == -EADDRINUSE; i++) {
+			uint32_t number = 0;
+
+			if (i)
+				getrandom(&number, sizeof number, GRND_NONBLOCK);
+			*out = i ? arena_printf(arena, "sandbox-%d-%08x", (int)getpid(), number)
+				 : arena_printf(arena, "sandbox-%d", (int)getpid());
 			r = listen_as(*out);
 		}
 	*fd = MAX(r, -1);
+	if (r < 0 && (r != -EADDRINUSE || !name) && !no_sockets(-r))
+		error_warn(err, origin, NULL, "W050",
+			   "this run is not in \"sandlock ps\": no name could be had for it: %s",
+			   strerror(-r));
 	return !name || r != -EADDRINUSE || taken(name, origin, err);
 }

@@ -34,8 +34,8 @@ struct control_port {
 
 /*
  * claim.c, for the launcher, before it takes the outer layer (a socket made later would be one that the sandbox may connect to). Claims
- * `name` for this user; NULL: "sandbox-PID". *out is the name (in `arena`), *fd the socket (close-on-exec), or -1 where there can be
- * no registry, as in a sandbox that forbids unix sockets. False: a name that was asked for is taken.
+ * `name` for this user; NULL: "sandbox-PID", or with a random number behind it. *out is the name (in `arena`), *fd the socket (close-on-exec), or -1 where there can be
+ * no registry, as in a sandbox that forbids unix sockets; for other reasons a warning says so. False: a name that was asked for is taken.
  */
 bool control_claim(const char *name, struct origin origin, struct arena *arena, const char **out,
 		   int *fd, struct error *err);
@@ -50,7 +50,14 @@ struct sandbox {
 	struct control_port *ports; /* by protocol and number */
 	size_t port_count;
 };
-/* The sandboxes of this user, by name, in `arena`; asks all of them at once, for at most `patience_ms`. 0 or -errno. */
-int control_list(struct arena *arena, int patience_ms, struct sandbox **out, size_t *count);
+int64_t control_now_ms(void); /* CLOCK_MONOTONIC */
+/*
+ * The sandboxes of this user, by name, in `arena`, at the latest when it is `end_ms`; asks all of them at once. *missed: how many names
+ * could not be followed up. Raises the soft limit of descriptors. 0 or -errno.
+ *
+ * Shown is who listens as this user, once, and is not itself inside a sandbox that is shown.
+ */
+int control_list(struct arena *arena, int64_t end_ms, struct sandbox **out, size_t *count,
+		 size_t *missed);
 
 #endif

@@ -7,7 +7,10 @@
 
 #include "base/fd.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,7 +26,8 @@ static bool may_ask(const struct session *s, int fd)
 
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 &&
 	       (who.uid == geteuid() || who.uid == 0) && who.pid != getpid() &&
-	       who.pid != s->guard.guard_pid && !task_is_ours(s, who.pid);
+	       who.pid != s->guard.guard_pid && !task_is_ours(s, who.pid) &&
+	       (who.pid == 0 || kill(who.pid, 0) == 0 || errno != ESRCH); /* whose was it? */
 }
 
 static uint32_t add_ports(struct control_port *ports)
@@ -69,10 +73,27 @@ static void send_state(const struct session *s, int fd)
 	free(packet);
 }
 
-void control_serve(const struct session *s, int listener)
+/* A descriptor for the time when there is no other: without it somebody who waits could not even be sent away, and the loop
+ * would find him there again and again. */
+static int spare = -1;
+
+int control_events(const struct session *s)
 {
+	if (s->record.registry_fd >= 0 && spare < 0)
+		spare = fcntl(s->record.registry_fd, F_DUPFD_CLOEXEC, 0);
+	return spare < 0 ? -1 : s->record.registry_fd;
+}
+
+void control_serve(const struct session *s)
+{
+	int listener = s->record.registry_fd;
 	auto_fd fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+	if (fd < 0 && errno != EAGAIN) {
+		fd_close(&spare);
+		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		fd_close(&fd);
+	}
 	if (fd >= 0 && may_ask(s, fd))
 		send_state(s, fd);
 }

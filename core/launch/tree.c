@@ -57,6 +57,27 @@ static size_t read_children(const char *path, int *pids, size_t count, size_t ro
 	return count;
 }
 
+int tree_parent(int pid)
+{
+	char text[256];
+	int parent = 0;
+
+	add_text(add_number(add_text(text, "/proc/"), (unsigned)pid), "/stat");
+	long fd = SYS(openat, AT_FDCWD, text, O_RDONLY | O_CLOEXEC);
+	long n = fd < 0 ? fd : SYS(read, fd, text, sizeof text);
+	if (fd >= 0)
+		SYS(close, fd);
+	if (n <= 0) /* hidden, or gone */
+		return SYS(kill, pid, 0) == -ESRCH ? -1 : 0;
+	/* "PID (NAME) S PARENT": the name may hold anything, also ") "; the last ')' counts. */
+	long at = n - 1;
+	while (at > 0 && text[at] != ')')
+		at--;
+	for (at += 4; at < n && text[at] >= '0' && text[at] <= '9'; at++)
+		parent = parent * 10 + text[at] - '0';
+	return parent;
+}
+
 struct kernel_dirent64 {
 	uint64_t ino;
 	int64_t off;

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The parent of a process; 0: the first one, or one that may not be looked at; -1: there is no such process. */
+int tree_parent(int pid);
 /* The children of a process; count, at most `room`. */
 size_t tree_children(int pid, int *pids, size_t room);
 /* The processes below `root` (itself excluded), breadth first; count, at most `room`. */

@@ -22,7 +22,9 @@ bool bind_record_chosen(const struct net_socket *socket);
 /* Has the socket of this binding certainly ended? */
 bool binding_gone(const struct binding *binding);
 
-/* bind_unix.c: on a worker. */
+/* bind_unix.c: names of sandboxes are the supervisors'. */
+bool bind_name_reserved(const union net_address *address, socklen_t len);
+/* On a worker. */
 struct reply bind_unix(const struct call *call);
 
 #endif

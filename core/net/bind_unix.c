@@ -212,6 +212,14 @@ static int bind_path(const struct call *call, int fd, union net_address *address
 		       (socklen_t)(PATH_AT + MIN(name_len + 1, (size_t)PATH_ROOM)));
 }
 
+bool bind_name_reserved(const union net_address *address, socklen_t len)
+{
+	static const char reserved[] = "\0sandlock/";
+
+	return len >= PATH_AT + sizeof reserved - 1 &&
+	       memcmp(address->local.sun_path, reserved, sizeof reserved - 1) == 0;
+}
+
 struct reply bind_unix(const struct call *call)
 {
 	struct net_socket socket;
@@ -235,6 +243,8 @@ struct reply bind_unix(const struct call *call)
 		r = __atomic_load_n(&net_own_layers, __ATOMIC_SEQ_CST)
 			    ? -EACCES
 			    : bind_path(call, fd, &address, len);
+	else if (bind_name_reserved(&address, len))
+		r = -EACCES;
 	else /* abstract, without a name, or what the kernel refuses */
 		r = bind(fd, &address.any, len) < 0 ? -errno : 0;
 	return r < 0 ? reply_fail(-r) : reply_value(0);

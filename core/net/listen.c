@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <unistd.h>
 
 static bool local_port(int fd, union net_address *name, socklen_t *len)
@@ -87,6 +88,22 @@ static int listen_inet(const struct call *call, const struct net_socket *socket,
 	return listen(socket->fd, backlog) < 0 ? -errno : 0;
 }
 
+/* Peers would see this process as the one who listens. A name, once there, stays; without one the kernel refuses, and nobody may get
+ * one in between. */
+static int listen_unix(const struct net_socket *socket, int backlog)
+{
+	union net_address name = {.room = {0}};
+	socklen_t len = sizeof name;
+
+	if (getsockname(socket->fd, &name.any, &len) < 0)
+		return -errno;
+	if (len <= offsetof(struct sockaddr_un, sun_path))
+		return socket->type == SOCK_DGRAM ? -EOPNOTSUPP : -EINVAL;
+	if (bind_name_reserved(&name, len))
+		return -EACCES;
+	return listen(socket->fd, backlog) < 0 ? -errno : 0;
+}
+
 struct reply handle_listen(const struct call *call)
 {
 	struct net_socket socket;
@@ -99,11 +116,10 @@ struct reply handle_listen(const struct call *call)
 	if (!notify_valid(call))
 		return reply_fail(ESRCH);
 	if (socket.domain == AF_UNIX)
-		return !net_same_identity(call)	 ? reply_fail(EACCES)
-		       : listen(fd, backlog) < 0 ? reply_fail(errno)
-						 : reply_value(0);
-	if (socket.domain != AF_INET && socket.domain != AF_INET6)
-		return reply_fail(EOPNOTSUPP);
-	r = listen_inet(call, &socket, backlog);
+		r = net_same_identity(call) ? listen_unix(&socket, backlog) : -EACCES;
+	else if (socket.domain != AF_INET && socket.domain != AF_INET6)
+		r = -EOPNOTSUPP;
+	else
+		r = listen_inet(call, &socket, backlog);
 	return r < 0 ? reply_fail(-r) : reply_value(0);
 }

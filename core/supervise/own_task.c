@@ -5,30 +5,12 @@
 #include "supervise/session.h"
 
 #include "base/sys.h"
+#include "launch/tree.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-/* The parent of a process from /proc/PID/stat; 0 when it is gone. The name may hold anything, also ") ": the last ')' counts. */
-static int parent_of(int pid)
-{
-	char path[32], text[512];
-
-	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return 0;
-	size_t n = fread(text, 1, sizeof text - 1, file);
-	fclose(file);
-	text[n] = '\0';
-	const char *end = strrchr(text, ')');
-	return end && strlen(end) > 4 ? (int)strtol(end + 4, NULL, 10) : 0; /* ") S PPID" */
-}
 
 bool task_is_ours(const struct session *s, int pid)
 {
@@ -43,7 +25,7 @@ bool task_is_ours(const struct session *s, int pid)
 	for (int hops = 0; pid > 1 && hops < 4096; hops++) {
 		if (pid == s->guard.guest_pid || pid == s->guard.guard_pid)
 			return true;
-		pid = parent_of(pid);
+		pid = tree_parent(pid);
 	}
 	return false;
 }

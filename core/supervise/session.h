@@ -273,8 +273,9 @@ int proc_net_write(const struct call *call, const char *name, int fd);
 /* net/ports.c: member "ports" of the status record, inside -> outside, when some differ. */
 struct json;
 void ports_report(struct json *j);
-/* control/serve.c, for the loop: somebody asks what runs here. */
-void control_serve(const struct session *s, int registry);
+/* control/serve.c, for the loop: readable when somebody asks what runs here (-1: not now), and what to do then. */
+int control_events(const struct session *s);
+void control_serve(const struct session *s);
 /* Before harden_self(), and after the guard has inherited our limits / after it, with the guest known. */
 void processes_prepare(const struct session *s);
 bool processes_open(struct session *s, struct error *err);

@@ -307,7 +307,7 @@ static void serve(struct session *s)
 			{.fd = s->signal_fd, .events = POLLIN},
 			{.fd = s->event_fd, .events = POLLIN},
 			{.fd = netlink_events(), .events = POLLIN},
-			{.fd = s->record.registry_fd, .events = POLLIN},
+			{.fd = control_events(s), .events = POLLIN},
 		};
 
 		if (poll(fds, ARRAY_LEN(fds), timeout) < 0 && errno != EINTR)
@@ -319,7 +319,7 @@ static void serve(struct session *s)
 		if (fds[3].revents)
 			netlink_serve();
 		if (fds[4].revents & POLLIN)
-			control_serve(s, s->record.registry_fd);
+			control_serve(s);
 		watch_lock();
 		if (fds[2].revents)
 			on_guest(s);

@@ -129,12 +129,12 @@ def test_udp(how, view):
 def test_tcp_rule_does_not_open_udp():
     with Datagrams(ALLOWED) as server:
         done = python(*rule(server, "tcp"), code=SEND % ((ALLOWED, server.port), (ALLOWED, server.port), "sendto"))
-        assert done.status == 1 and ("ConnectionRefusedError" in done.err or "PermissionError" in done.err) and server.received == [], done
+        assert (done.out.split() == [REFUSED] * 3 or "PermissionError" in done.out + done.err) and server.received == [], done
 
 
 @pytest.mark.parametrize("options", [["--net-allow", "tcp://127.0.0.2:80"], ["--net-allow", "tcp://:80"], ["--net-deny", "*"], ["--net-allow", "icmp://*"]],
                          ids=lambda words: words[-1])
-def test_udp_is_closed_where_it_is_used(options):
+def test_udp_is_closed_where_it_is_used(options, landlock_abi):
     """C libraries make UDP sockets to sort addresses: they get them where some rule stands, and nothing comes out or in."""
     code = """
     import socket
@@ -150,9 +150,9 @@ def test_udp_is_closed_where_it_is_used(options):
     attempt(lambda: s.bind(("127.0.0.1", 5353)))
     print(s.getsockname()[1])
     """
-    if landlock_abi() == 9:
+    if landlock_abi == 9:
         pytest.skip("landlock_create_ruleset says ABI 9: no UDP rights, and sends are not trapped for TCP rules")
-    denied = "13" if landlock_abi() >= 10 else "111"
+    denied = "13" if landlock_abi >= 10 else "111"
     done = python(*options, code=textwrap.dedent(code))
     assert done.out.split() == [denied] * 3 + ["13", "13", "0"], done
     # Without any rule there is none.

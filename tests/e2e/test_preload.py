@@ -446,12 +446,6 @@ def test_descriptors_are_swept(bin, policy):
 
 # ---------------------------------------------------------------- threads, and the function
 
-@pytest.fixture(scope="module")
-def landlock_abi():
-    import ctypes
-    return ctypes.CDLL(None).syscall(444, None, 0, 1)
-
-
 def test_threads_of_an_earlier_constructor(bin, policy, landlock_abi):
     thread = build(bin, "thread.so", THREAD, "-shared", "-fPIC", "-pthread")
     blob = policy()

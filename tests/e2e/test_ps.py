@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ SERVE = textwrap.dedent("""
     print("up", flush=True)
     sys.stdin.read()
 """)
+OTHER = ["setpriv", "--reuid", "47471", "--regid", "47471", "--clear-groups"]
 WAIT = 'import sys; print("up", flush=True); sys.stdin.read()'
 
 
@@ -45,8 +47,15 @@ class Running:
         return rows[0] if rows else None
 
 
-def listed():
-    done = sandlock("ps", "--json")
+class Outside(Running):
+    """A Python program that nobody confines, as another user where `other` says so."""
+
+    def __init__(self, code, other=False):
+        self.argv = [*(OTHER if other else []), PYTHON, "-I", "-c", code]
+
+
+def listed(**how):
+    done = sandlock("ps", "--json", **how)
     assert done.status == 0, done
     return json.loads(done.out)
 
@@ -186,13 +195,28 @@ def test_programs_inside_are_told_nothing(options):
         assert int(outside) >= 40
 
 
+CLAIM = textwrap.dedent("""
+    import socket
+    for name in (b"\\0sandlock/%d/forged", b"\\0sandlockx%d"):
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try: s.bind(name); s.listen(); print("listens")
+        except PermissionError as e: print("refused")
+""")
+
+
+@pytest.mark.parametrize("options", [[], ["--net-allow-bind", "8080"], ["--net-allow-bind", "8080", "--port-remap"]], ids=["plain", "listen", "bind"])
+def test_no_name_is_claimed_on_behalf(options):
+    """The peer would see the supervisor as the one who listens."""
+    done = sandbox.python(*options, code=CLAIM % (os.getuid(), os.getpid()))
+    assert done.out == "refused\nlistens\n", done
+
+
 @pytest.mark.skipif(not sandbox.IS_ROOT, reason="id -u says that this is an ordinary user: it cannot become another one")
 def test_other_users_neither_see_nor_squat():
-    other = ["setpriv", "--reuid", "47471", "--regid", "47471", "--clear-groups"]
     with Running("-n", unique("mine")):
-        done = subprocess.run([*other, PYTHON, "-I", "-c", ASK % (0, unique("mine"))], capture_output=True, text=True)
+        done = subprocess.run([*OTHER, PYTHON, "-I", "-c", ASK % (0, unique("mine"))], capture_output=True, text=True)
         assert done.stdout == "0\n", done
-    squatter = subprocess.Popen([*other, PYTHON, "-I", "-c", textwrap.dedent(f"""
+    squatter = subprocess.Popen([*OTHER, PYTHON, "-I", "-c", textwrap.dedent(f"""
         import socket, sys
         s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         s.bind(b"\\0sandlock/0/{unique("mine")}")
@@ -208,9 +232,226 @@ def test_other_users_neither_see_nor_squat():
         squatter.communicate()
 
 
+REGISTER = textwrap.dedent("""
+    import os, resource, socket, struct, sys, threading
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    kept = []
+    def register(name, kind=socket.SOCK_SEQPACKET):
+        s = socket.socket(socket.AF_UNIX, kind)
+        s.bind(b"\\0" + name)
+        s.listen(8)
+        kept.append(s)
+        return s
+    def answer(s, supervisor, pid):
+        def serve():
+            while True:
+                c = s.accept()[0]
+                c.send(struct.pack("<IIiiIIQQHHBB", 1, 40, supervisor, pid, 1, 0, 7, 0, 443, 443, 6, 0))
+                c.close()
+        threading.Thread(target=serve, daemon=True).start()
+    def up():
+        print("up", flush=True)
+        sys.stdin.read()
+""")
+
+
+@pytest.mark.parametrize("view", ["none", "default"])
+def test_programs_inside_are_not_listed_as_sandboxes(view):
+    """Whatever they claim and answer, also from a child and a child whose parent has left."""
+    forge = REGISTER + textwrap.dedent(f"""
+        def forge(name):
+            answer(register(b"sandlock/{os.getuid()}/" + name), os.getpid(), {os.getpid()})
+        r, w = os.pipe()
+        if os.fork() == 0:
+            if os.fork() == 0:
+                forge(b"{unique("a-orphan")}")
+                os.write(w, b"x")
+                up()
+                os._exit(0)
+            os._exit(0)
+        os.wait()
+        os.read(r, 1)
+        forge(b"{unique("a-forged")}")
+        forge(b"{unique("z-forged")}")
+        up()
+    """)
+    # Where binding is not restricted nothing looks at names.
+    options = ["--net-allow-bind", "*"] + ([] if view == "default" else ["--view", view])
+    with Running("-n", unique("honest"), *options, code=forge) as s:
+        rows = [row for row in listed() if str(os.getpid()) in row["name"]]
+        assert [row["name"] for row in rows] == [unique("honest")], rows
+        assert rows[0]["supervisor_pid"] == s.child.pid and rows[0]["status"] == "running"
+
+
+def test_program_of_another_is_not_believed():
+    code = REGISTER + f'answer(register(b"sandlock/{os.getuid()}/{unique("liar")}"), os.getpid(), {os.getpid()}); up()'
+    with Outside(code) as liar:
+        assert liar.row["status"] == "running" and liar.row["pid"] is None, liar.row
+
+
+def test_one_listener_is_one_row():
+    """Many names that nobody answers for do not use up the time."""
+    code = REGISTER + f'[register(b"sandlock/{os.getuid()}/{unique("many")}-%04d" % i) for i in range(1500)]; up()'
+    with Running("-n", unique("victim")) as s, Outside(code) as many:
+        begin = time.monotonic()
+        rows = [row for row in listed(preexec_fn=lambda: limit_files(1024)) if str(os.getpid()) in row["name"]]
+        assert time.monotonic() - begin < 3
+        assert [row["supervisor_pid"] for row in rows] == [many.child.pid, s.child.pid], rows
+
+
+def limit_files(soft, hard=None):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard or resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+
+FORTY = REGISTER + textwrap.dedent("""
+    r, w = os.pipe()
+    for i in range(40):
+        if os.fork() == 0:
+            answer(register(b"sandlock/%d/%s-%%02d" %% i), 0, 0)
+            os.write(w, b"x")
+            sys.stdin.read()
+            os._exit(0)
+        os.read(r, 1)
+    up()
+""")
+
+
+def test_few_descriptors_hide_nothing():
+    with Outside(FORTY % (os.getuid(), unique("forty"))), Running("-n", unique("victim")):
+        rows = [row["name"] for row in listed(preexec_fn=lambda: limit_files(20)) if str(os.getpid()) in row["name"]]
+        assert rows == [*(unique("forty") + "-%02d" % i for i in range(40)), unique("victim")]
+        done = sandlock("ps", preexec_fn=lambda: limit_files(30, 30))
+        assert done.status == 0 and "names are not shown" in done.err, done
+
+
+def test_full_queue_is_told_and_no_row():
+    code = REGISTER + textwrap.dedent(f"""
+        name = b"sandlock/{os.getuid()}/{unique("full")}"
+        register(name).listen(0)
+        try:
+            while True:
+                c = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                c.setblocking(False)
+                kept.append(c)
+                c.connect(b"\\0" + name)
+        except BlockingIOError: pass
+        up()
+    """)
+    with Outside(code, other=sandbox.IS_ROOT):
+        done = sandlock("ps")
+        assert unique("full") + " " not in done.out and "names are not shown" in done.err, done
+
+
+@pytest.mark.skipif(not sandbox.IS_ROOT, reason="id -u says that this is an ordinary user: it cannot become another one")
+def test_lines_made_up_by_another_user():
+    """A name may hold line ends: rows that are not there hide nothing, and the real one is there once."""
+    code = REGISTER + textwrap.dedent(f"""
+        for i in range(5000):
+            register(b"%05d" % i + b"\\n: 0 0 10000 5 0 0 @sandlock/0/a" * 2 + b"%05d" % i)
+        register(b"x\\n:0 0 10000 5 0 0 @sandlock/0/{unique("real")}")
+        up()
+    """)
+    with Running("-n", unique("real")) as s, Outside(code, other=True):
+        rows = listed()
+        assert [row["supervisor_pid"] for row in rows if row["name"] == unique("real")] == [s.child.pid]
+        assert not [row for row in rows if row["name"].startswith("a")]
+
+
+def test_who_has_ended_is_not_told():
+    """The number of a process that is gone says nothing about where it ran."""
+    ask = textwrap.dedent(f"""
+        import os, signal, socket
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.settimeout(5)
+        if os.fork() == 0:
+            s.connect(b"\\0sandlock/{os.getuid()}/{unique("ended")}")
+            os._exit(0)
+        os.wait()
+        os.kill(%d, signal.SIGCONT)
+        print(len(s.recv(100000)))
+    """)
+    with Running("-n", unique("ended")) as s:
+        os.kill(s.child.pid, signal.SIGSTOP)
+        wait_for(lambda: sandbox.state(s.child.pid) == "T")
+        out = subprocess.run([PYTHON, "-I", "-c", ask % s.child.pid], capture_output=True, text=True)
+        assert out.stdout == "0\n", out
+        assert s.row["status"] == "running"
+
+
+def test_supervisor_without_descriptors_does_not_spin():
+    def ticks(pid):
+        with open(f"/proc/{pid}/stat") as f:
+            return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13]))
+
+    with Running("-n", unique("poor")) as s, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+        assert s.row["status"] == "running"
+        before = resource.prlimit(s.child.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(s.child.pid, resource.RLIMIT_NOFILE, (5, before[1]))  # enough for poll(2)
+        client.connect(f"\0sandlock/{os.getuid()}/{unique('poor')}")
+        begin = ticks(s.child.pid)
+        time.sleep(1)
+        assert ticks(s.child.pid) - begin < os.sysconf("SC_CLK_TCK") / 5
+        resource.prlimit(s.child.pid, resource.RLIMIT_NOFILE, before)
+        os.kill(s.child.pid, signal.SIGCONT)
+        assert s.row["status"] == "running"
+
+
+BUSY = r"""
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
+static const size_t len = 16ul << 30;
+static char *map;
+static volatile int go;
+static void *change(void *unused)
+{
+    while (!go)
+        usleep(1000);
+    for (;;) {
+        mprotect(map, len, PROT_NONE);
+        mprotect(map, len, PROT_READ);
+    }
+}
+int main(void)
+{
+    pthread_t thread;
+    char c;
+    map = mmap(0, len, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    madvise(map, len, MADV_NOHUGEPAGE);
+    if (map == MAP_FAILED || madvise(map, len, 22 /* MADV_POPULATE_READ: page tables for nothing but zeroes */))
+        return 1;
+    for (int i = 0; i < 100; i++)
+        pthread_create(&thread, 0, change, 0);
+    go = 1;
+    write(1, "up\n", 3);
+    read(0, &c, 1);
+    _exit(0);
+}
+"""
+
+
+def test_command_line_that_takes_long(compiled):
+    """Who reads a program's memory waits for those who change its map; the list does not."""
+    s = Running("-n", unique("busy"))
+    s.argv[-4:] = [str(compiled("busy", BUSY))]
+    with s, Running("-n", unique("victim")):
+        for _ in range(3):
+            begin = time.monotonic()
+            rows = {row["name"]: row for row in listed()}
+            assert time.monotonic() - begin < 3
+            assert unique("busy") in rows and PYTHON in rows[unique("victim")]["cmd"], rows
+
+
 def test_empty_and_usage():
     if not listed():
         assert sandlock("ps").out == "No running sandboxes.\n"
-    assert sandlock("list").status == 0
+    for name in ("list", "ls"):
+        assert sandlock(name).status == 0
+    assert "  ps, list, ls " in sandlock("--help").out
+    done = sandlock("lst")
+    assert done.status == 2 and "list" in done.err, done
+    assert sandlock("").status == 2
     done = sandlock("ps", "x")
     assert done.status == 2 and "ps takes no operand" in done.err

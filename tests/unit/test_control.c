@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -105,6 +107,53 @@ static void test_claims(void **state UNUSED)
 	arena_free(&arena);
 }
 
+static void test_names_taken_in_advance(void **state UNUSED)
+{
+	struct error err = {0};
+	struct arena arena = {0};
+	const char *name;
+	int taken[9], fd;
+
+	for (int i = 1; i < 9; i++) {
+		const char *guess = arena_printf(&arena, i == 1 ? "sandbox-%d" : "sandbox-%d-%d",
+						 (int)getpid(), i);
+
+		assert_true(control_claim(guess, NO_ORIGIN, &arena, &name, &taken[i], &err));
+		assert_true(taken[i] >= 0);
+	}
+	assert_true(control_claim(NULL, NO_ORIGIN, &arena, &name, &fd, &err));
+	assert_true(fd >= 0);
+	assert_int_equal(strlen(name),
+			 strlen(arena_printf(&arena, "sandbox-%d-01234567", (int)getpid())));
+	assert_int_equal(err.count, 0);
+	close(fd);
+	for (int i = 1; i < 9; i++)
+		close(taken[i]);
+	arena_free(&arena);
+}
+
+static void test_no_name_at_all_is_told(void **state UNUSED)
+{
+	struct error err = {0};
+	struct arena arena = {0};
+	struct rlimit files, none;
+	const char *name;
+	int fd;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+	none = files;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	assert_true(control_claim(NULL, NO_ORIGIN, &arena, &name, &fd, &err));
+	setrlimit(RLIMIT_NOFILE, &files);
+	assert_int_equal(fd, -1);
+	assert_int_equal(err.count, 1);
+	assert_int_equal(err.list[0].severity, SEVERITY_WARNING);
+	assert_non_null(strstr(err.list[0].message, "sandlock ps"));
+	error_free(&err);
+	arena_free(&arena);
+}
+
 /* ---- answers ---- */
 
 struct peer {
@@ -124,6 +173,28 @@ static void *answer(void *argument)
 	return NULL;
 }
 
+/* A child's child, as the program of a supervisor is; its parent waits too, until `hold` is closed. */
+static int grandchild(int hold[2])
+{
+	int tell[2], pid = 0;
+	char c;
+
+	assert_int_equal(pipe(hold), 0);
+	assert_int_equal(pipe(tell), 0);
+	int child = fork();
+	if (child == 0) {
+		close(hold[1]);
+		pid = fork();
+		if (pid)
+			write(tell[1], &pid, sizeof pid);
+		_exit(read(hold[0], &c, 1) != 0);
+	}
+	assert_int_equal(read(tell[0], &pid, sizeof pid), sizeof pid);
+	close(tell[0]);
+	close(tell[1]);
+	return pid;
+}
+
 /* What the list says of a sandbox that sends these bytes. */
 static struct sandbox ask(struct arena *arena, const void *bytes, size_t len)
 {
@@ -131,13 +202,13 @@ static struct sandbox ask(struct arena *arena, const void *bytes, size_t len)
 	struct peer peer = {.bytes = bytes, .len = len};
 	struct sandbox *list, found = {0};
 	const char *name;
-	size_t count;
+	size_t count, missed;
 	pthread_t thread;
 
 	assert_true(control_claim(own("peer"), NO_ORIGIN, arena, &name, &peer.listener, &err));
 	assert_int_equal(fcntl(peer.listener, F_SETFL, 0), 0);
 	assert_int_equal(pthread_create(&thread, NULL, answer, &peer), 0);
-	assert_int_equal(control_list(arena, 2000, &list, &count), 0);
+	assert_int_equal(control_list(arena, control_now_ms() + 2000, &list, &count, &missed), 0);
 	pthread_join(thread, NULL);
 	close(peer.listener);
 	for (size_t i = 0; i < count; i++)
@@ -155,11 +226,12 @@ struct answer {
 
 static void test_answers(void **state UNUSED)
 {
+	int hold[2], program = grandchild(hold);
 	const struct answer good = {
 		.state = {.version = CONTROL_STATE_VERSION,
 			  .size = sizeof good.state,
 			  .supervisor = getpid(),
-			  .pid = 4711,
+			  .pid = program,
 			  .port_count = 2,
 			  .traps = 5,
 			  .denials = 1},
@@ -171,7 +243,7 @@ static void test_answers(void **state UNUSED)
 	struct sandbox s = ask(&arena, &a, sizeof a);
 
 	assert_true(s.answered);
-	assert_int_equal(s.pid, 4711);
+	assert_int_equal(s.pid, program);
 	assert_int_equal(s.traps, 5);
 	assert_int_equal(s.denials, 1);
 	assert_int_equal(s.port_count, 2);
@@ -191,6 +263,18 @@ static void test_answers(void **state UNUSED)
 	a.state.supervisor++;
 	assert_int_equal(ask(&arena, &a, sizeof a).pid, 0);
 
+	/* Programs of somebody else. */
+	static const int strangers[] = {-1, 0, 1, 2};
+	for (size_t i = 0; i < ARRAY_LEN(strangers) + 2; i++) {
+		a = good;
+		a.state.pid = i < ARRAY_LEN(strangers)	  ? strangers[i]
+			      : i == ARRAY_LEN(strangers) ? getpid()
+							  : getppid();
+		s = ask(&arena, &a, sizeof a);
+		assert_true(s.answered);
+		assert_int_equal(s.pid, 0);
+	}
+
 	/* Cut off at every byte, and sizes that are not there. */
 	for (size_t len = 0; len < sizeof good.state + sizeof good.ports; len++)
 		assert_false(ask(&arena, &good, len).answered);
@@ -205,6 +289,9 @@ static void test_answers(void **state UNUSED)
 		s = ask(&arena, &a, sizeof a);
 		assert_true(s.answered ? s.port_count <= 2 : s.port_count == 0);
 	}
+	close(hold[0]);
+	close(hold[1]);
+	wait(NULL);
 	arena_free(&arena);
 }
 
@@ -213,6 +300,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_claims),
+		cmocka_unit_test(test_names_taken_in_advance),
+		cmocka_unit_test(test_no_name_at_all_is_told),
 		cmocka_unit_test(test_answers),
 	};
 
