@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 enum {
-	FIRST_UNPRIVILEGED = 1024,
 	IPV6_LEN = 24,	     /* without the scope id, as RFC 2133 had it: the kernel takes that */
 	REMAP_FIRST = 49152, /* the range for dynamic use */
 	REMAP_ATTEMPTS = 256,

@@ -95,6 +95,20 @@ static void take_denied(struct networking *n, bool udp, struct port_set *set)
 					(unsigned)deny->items[i].num2);
 }
 
+/* Root in a view has no rights over the ports of the machine; the supervisor outside has them. */
+static bool needs_our_right(const struct networking *n, const struct port_set *ports)
+{
+	const struct plan *plan = n->b->plan;
+	unsigned port = 1;
+
+	if (n->b->host->uid != 0 || !plan->view.wanted ||
+	    policy_u64(n->b->policy, OPT_caps, CAPS_FILES) == CAPS_NONE)
+		return false;
+	while (port < FIRST_UNPRIVILEGED && !port_set_has(ports, port))
+		port++;
+	return port < FIRST_UNPRIVILEGED;
+}
+
 /* Who enforces it: nobody has to, Landlock, or the supervisor. */
 static void choose(struct networking *n, struct binding *binding, uint64_t right, bool sockets,
 		   enum protection_id protection)
@@ -102,10 +116,11 @@ static void choose(struct networking *n, struct binding *binding, uint64_t right
 	struct plan *plan = n->b->plan;
 	bool kernel = (plan->handled_net & right) != 0;
 	bool few = binding->port_count <= LANDLOCK_PORTS || !n->answers;
+	bool lent = sockets && n->answers && needs_our_right(n, binding->ports);
 
 	if (binding->port_count == ALL_PORTS) {
 		plan->handled_net &= ~right;
-		binding->judged = n->mapped && sockets;
+		binding->judged = (n->mapped && sockets) || lent;
 		return;
 	}
 	/* Switched off by the user: nobody asked for a stand-in, unless the numbers mean something else anyway. */
@@ -114,6 +129,7 @@ static void choose(struct networking *n, struct binding *binding, uint64_t right
 		binding->judged = n->mapped && sockets;
 	else
 		binding->judged = sockets && (n->mapped || !kernel || !few);
+	binding->judged |= lent;
 }
 
 static void list(struct plan_net *net, uint8_t protocol, const struct port_set *set,

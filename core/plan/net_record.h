@@ -48,6 +48,9 @@ struct net_bind {
 	uint16_t pad;
 };
 
+/* Ports below are root's (net.ipv4.ip_unprivileged_port_start, as it is unless somebody changed it). */
+enum { FIRST_UNPRIVILEGED = 1024 };
+
 enum {
 	IMAGE_NET = 49,		   /* one struct net_record */
 	IMAGE_ENDPOINTS = 50,	   /* struct endpoint_entry */

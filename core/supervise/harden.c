@@ -246,7 +246,9 @@ bool harden_self(const struct session *s, struct error *err)
 		return error_add_errno(err, NO_ORIGIN, NULL, errno,
 				       "the supervisor cannot protect its memory");
 	/* A guest that changes its ids must still be answered and ended; the outer layer keeps both inside the sandbox. */
-	if (!drop_capabilities(s->record.keep_caps | BIT(CAP_KILL) | BIT(CAP_SYS_PTRACE)))
+	uint64_t kept = s->record.flags & RECORD_DROP_CAPS ? s->record.keep_caps
+							   : BIT(CAP_NET_BIND_SERVICE);
+	if (!drop_capabilities(kept | BIT(CAP_KILL) | BIT(CAP_SYS_PTRACE)))
 		return error_add(err, NO_ORIGIN, NULL, "the supervisor cannot drop capabilities");
 	if (!install_filter())
 		return error_add(err, NO_ORIGIN, NULL,

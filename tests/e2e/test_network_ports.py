@@ -156,3 +156,25 @@ def test_a_port_that_is_taken_is_told_at_the_start():
         assert done.out == "80\n", done
     else:
         assert done.status == 125 and "Permission denied" in done.err, done
+
+
+LOW = """
+import os, socket
+def attempt():
+    try: return socket.create_server(("127.0.0.1", 81)).getsockname()[1]
+    except OSError as e: return type(e).__name__
+print(attempt(), end=" ")
+os.setgid(1000); os.setuid(1000)
+print(attempt())
+"""
+
+
+@pytest.mark.skipif(not sandbox.IS_ROOT, reason="id -u says that this is an ordinary user: low ports are not its own")
+@pytest.mark.parametrize("options", [["--net-allow-bind", "81"], ["--net-allow-bind", "*"], ["--net-allow-bind", "*", "--net-deny-bind", "22"],
+                                     ["--net-allow-bind", "81", "--port-remap"], ["--net-allow-bind", "81", "--net-allow", "tcp://127.0.0.1:80"]],
+                         ids=" ".join)
+def test_low_ports_are_for_root(view, options):
+    """Granted to root inside as outside, and to nobody that root has become."""
+    assert python(*view, *options, code=LOW).out == "81 PermissionError\n"
+    assert python(*view, *options, "--caps", "keep", code=LOW).out == "81 PermissionError\n"
+    assert python(*view, *options, "--caps", "none", code=LOW.replace("os.setgid(1000); os.setuid(1000)", "")).out == "PermissionError PermissionError\n"
