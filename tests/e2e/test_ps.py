@@ -261,7 +261,8 @@ def test_programs_inside_are_not_listed_as_sandboxes(view):
     """Whatever they claim and answer, also from a child and a child whose parent has left."""
     forge = REGISTER + textwrap.dedent(f"""
         def forge(name):
-            answer(register(b"sandlock/{os.getuid()}/" + name), os.getpid(), {os.getpid()})
+            try: answer(register(b"sandlock/{os.getuid()}/" + name), os.getpid(), {os.getpid()})
+            except PermissionError: pass  # root in a view has its binds made for it
         r, w = os.pipe()
         if os.fork() == 0:
             if os.fork() == 0:
