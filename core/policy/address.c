@@ -249,6 +249,7 @@ static const char group_names[NET_GROUP_COUNT][11] = {
 	[NET_GROUP_MULTICAST] = "multicast",
 	[NET_GROUP_HOST] = "host",
 	[NET_GROUP_RESERVED] = "reserved",
+	[NET_GROUP_LOCAL] = "local",
 };
 
 const char *net_group_name(enum endpoint_group group)
@@ -258,7 +259,7 @@ const char *net_group_name(enum endpoint_group group)
 
 enum endpoint_group net_group_by_name(const char *text)
 {
-	for (enum endpoint_group group = NET_GROUP_PUBLIC; group <= NET_GROUP_HOST; group++)
+	for (enum endpoint_group group = NET_GROUP_PUBLIC; group < NET_GROUP_COUNT; group++)
 		if (strcmp(group_names[group], text) == 0)
 			return group;
 	return strcmp(text, "meta") == 0 ? NET_GROUP_METADATA : NET_GROUP_NONE;

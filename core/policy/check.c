@@ -219,10 +219,6 @@ static void check_rule(struct check *c, enum option_id id, const struct item *it
 	if (rule->target == TARGET_SUFFIX)
 		refuse(c, id, item, "needs the DNS forwarder, not available in this version",
 		       "write the names in full");
-	else if (rule->target == TARGET_NAME && !rule->allow)
-		refuse(c, id, item,
-		       "denies a name: what it names is reached by other names as well",
-		       "deny its addresses, or a group");
 }
 
 static void check_rules(struct check *c)

@@ -35,7 +35,7 @@ enum endpoint_target {
 	TARGET_SUFFIX, /* "*.example.com" or suffix=: needs a resolver that watches answers */
 };
 
-/* Disjoint; endpoint_group() puts every address into one. Order and ranges: network.md 12.2. */
+/* address_group() puts every address into one; host and local lie across. Order and ranges: network.md 12.2. */
 enum endpoint_group {
 	NET_GROUP_NONE,
 	NET_GROUP_PUBLIC,
@@ -46,6 +46,7 @@ enum endpoint_group {
 	NET_GROUP_MULTICAST,
 	NET_GROUP_HOST, /* loopback and the own interfaces' addresses: facts of the start, struct plan_request */
 	NET_GROUP_RESERVED, /* documentation, benchmarks, 240/4, ...: not public */
+	NET_GROUP_LOCAL,    /* host and link-local */
 	NET_GROUP_COUNT
 };
 
@@ -99,7 +100,7 @@ void address_network(struct address address, unsigned prefix, struct address *fi
 bool address_embedded(struct address address, struct address *ipv4);
 /* 4 or 6. */
 uint8_t address_family(struct address address);
-enum endpoint_group address_group(struct address address); /* never NET_GROUP_HOST */
+enum endpoint_group address_group(struct address address); /* never NET_GROUP_HOST or _LOCAL */
 /* The ranges that groups consist of, which may lie inside one another; false behind the last one. */
 bool address_group_range(size_t index, struct address *first, struct address *last);
 const char *net_group_name(enum endpoint_group group);

@@ -17,7 +17,7 @@ FLAGS = """
 --net-allow=tcp://*:0 --net-allow=tcp://*:65536 --net-allow=tcp://*:x --net-allow=tcp://*:22-21 --net-allow= --net-allow=tcp:// --net-allow=icmp
 --net-allow=sctp://x:1 --net-allow=host.test:0 --net-allow=u@host.test --net-allow=host.test/path --net-allow=443 --net-allow=[::1] --net-allow=*.example.com
 --net-deny=host.test --net-deny=10.0.0.0/33 --net-deny=10/8 --net-deny= --net-deny-bind=* --net-deny-bind=70000 --net-allow-bind=sctp://1
---net-rule=allow --net-rule=alow@any --net-rule=allow@privat --net-rule=allow@any:443 --net-rule=allow@::1 --net-rule=allow@any:tcp:9-8 --net-rule=deny@host.test
+--net-rule=allow --net-rule=alow@any --net-rule=allow@privat --net-rule=allow@any:443 --net-rule=allow@::1 --net-rule=allow@any:tcp:9-8 --net-rule=deny:ingress@host.test --net-rule=allow@any:tcp:0 --net-rule=allow@dns
 --port=80 --port=80:0 --port=80:80/sctp --port=localhost:80:80 --port=::1:80:80 --net-default=x --net-default-egress= --net-deny-errno=EINVAL --max-connections=0
 --extra-deny-syscall=nosuchcall --extra-deny-syscall= --extra-allow-syscall=nosuchgroup --extra-allow-syscall=mount
 --allow-degraded=nothing --disable=nothing --disable=fs-refer

@@ -70,6 +70,18 @@ def test_ordered_rules_first_match():
         assert done.out.split() == ["ping", REFUSED], done
 
 
+def test_ordered_rules_deny_a_name():
+    """Every address that the name has at the start; another address of this machine is not one of them."""
+    with Server("127.0.0.1") as named, Server(OTHER) as other:
+        to = [("127.0.0.1", named.port), (OTHER, other.port)]
+        for name in ("domain=localhost", "domain=.LOCALHOST."):
+            done = connects("--net-rule", f"deny@{name}:tcp,allow@loopback:tcp:{named.port}+{other.port}", to=to)
+            assert done.out.split() == [REFUSED, "ping"], done
+        assert named.connections == 0
+    refused = connects("--net-deny", "localhost", to=[])
+    assert refused.status == 2 and "--net-deny" in refused.err, refused
+
+
 def test_deny_errno():
     done = connects("--net-allow", "tcp://127.9.9.9:1", "--net-deny-errno", "EACCES", to=[(ALLOWED, 80)])
     assert done.out.split() == ["PermissionError"], done
