@@ -168,7 +168,8 @@ static void check_no_net(struct check *c)
 	for (enum option_id id = 0; id < OPT_COUNT; id++) {
 		const struct item *item = needs_network(id) ? first(c, id) : NULL;
 
-		if (!item || item_is_neutral(id, item))
+		/* A word about what happens on the network is about one, also the usual word. */
+		if (!item || (options[id].kind != KIND_ENUM && item_is_neutral(id, item)))
 			continue;
 		conflict(c, id, item->origin, OPT_no_net,
 			 "there is no network to allow anything on");

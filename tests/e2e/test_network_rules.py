@@ -109,6 +109,9 @@ def test_no_ipv6():
 def test_no_net_and_rules_contradict():
     done = connects("--no-net", "--net-allow", "*", to=[])
     assert done.status == 125 and "--no-net" in done.err and "--net-allow" in done.err, done
+    flags = ["--net-default-egress", "deny", "--net-default-ingress", "allow", "--net-rule", "deny@any"]
+    done = connects("--no-net", *flags, to=[])
+    assert done.status == 125 and all(flag in done.err for flag in flags[::2]), done
 
 
 # ---------------------------------------------------------------- datagrams
