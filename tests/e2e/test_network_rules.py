@@ -313,6 +313,32 @@ def test_explain(tmp_path):
     assert done.status == 1 and "default" in done.out, done
     done = explain("connect", "127.0.0.9:53/udp")
     assert done.status == 0 and f"{policy}:5:" in done.out, done
-    assert explain("bind", "8080").status == 0 and explain("bind", "8081").status == 1
+    done = explain("bind", "8080")
+    assert done.status == 0 and f"8080 ({policy}:7:" in done.out, done
+    done = explain("bind", "8081/udp")
+    assert done.status == 1 and "to allow: --net-allow-bind udp://8081\n" in done.out, done
     data = json.loads(sandbox.sandlock("policy", "explain", "--json", str(policy), "connect", "127.0.0.2:80").out)
-    assert data["verdict"] == "allow", data
+    assert data["verdict"] == "allow" and "suggest" not in data["answers"][0], data
+
+
+def test_explain_names_what_decides_and_what_would_allow():
+    def answer(*words):
+        options = words[words.index("--"):] if "--" in words else []
+        done = sandbox.sandlock("policy", "explain", "--json", "base-system", *words)
+        (answer,) = json.loads(done.out)["answers"]
+        assert done.status == (answer["verdict"] == "deny"), done
+        if not options and answer["verdict"] == "deny":
+            again = sandbox.sandlock("policy", "explain", "base-system", *words, "--", *answer["suggest"].split())
+            assert again.status == 0, again
+        return answer["rule"], answer["origin"], answer.get("suggest")
+
+    assert answer("connect", "127.0.0.2:80") == ("default", "", "--net-allow tcp://127.0.0.2:80")
+    assert answer("connect", "[::1]:53/udp") == ("default", "", "--net-allow udp://[::1]:53")
+    assert answer("connect", "127.0.0.2/icmp") == ("default", "", "--net-allow icmp://127.0.0.2")
+    assert answer("bind", "80") == ("default", "", "--net-allow-bind 80")
+    assert answer("connect", "127.0.0.2:80", "--", "--net-deny", "loopback") == ("loopback", "--net-deny", "drop loopback")
+    assert answer("bind", "80", "--", "--net-deny-bind", "80-81") == ("80-81", "--net-deny-bind", "drop 80-81")
+    assert answer("bind", "80", "--", "--port", "0:80") == ("0:80", "--port", None)
+    assert answer("connect", "[::1]:80", "--", "--net-allow", "*", "--no-ipv6") == ("network.ipv6: false", "--no-ipv6", "drop network.ipv6: false")
+    assert answer("connect", "127.0.0.2:80", "--", "--no-net")[0] == "network.disable: true"
+    assert answer("connect", "127.0.0.2:80", "--", "--no-supervisor")[2] == "--net-allow tcp://*:80"
