@@ -45,22 +45,6 @@ static bool add_list(struct networking *n, enum option_id id, bool deny)
 	return ok;
 }
 
-/* The token in which the next rule was written; `*text` moves behind it. */
-static const char *next_token(struct arena *arena, const char **text)
-{
-	*text += strspn(*text, ", \t");
-
-	size_t len = strcspn(*text, ","), used = len;
-
-	while (used && ((*text)[used - 1] == ' ' || (*text)[used - 1] == '\t'))
-		used--;
-
-	const char *token = arena_strndup(arena, *text, used);
-
-	*text += len;
-	return token;
-}
-
 static bool add_ordered(struct networking *n)
 {
 	const struct value *value = policy_value(n->b->policy, OPT_net_rules);
@@ -70,7 +54,6 @@ static bool add_ordered(struct networking *n)
 		const struct item *item = &value->items[i];
 		struct complaint c = {.arena = n->b->arena};
 		struct endpoint_rule *rules = NULL;
-		const char *text = item->text;
 		size_t count = 0;
 
 		if (!endpoint_parse_tokens(item->text, n->b->arena, &rules, &count, &c)) {
@@ -78,7 +61,7 @@ static bool add_ordered(struct networking *n)
 			continue;
 		}
 		for (size_t k = 0; k < count; k++)
-			add_rule(n, &rules[k], next_token(n->b->arena, &text), item->origin);
+			add_rule(n, &rules[k], rules[k].token, item->origin);
 	}
 	return ok;
 }

@@ -63,6 +63,7 @@ struct endpoint_rule {
 	enum endpoint_group group;
 	struct address first, last; /* TARGET_NETWORK, both inclusive */
 	const char *name;	    /* lower case, no trailing dot */
+	const char *token;	    /* of network.rules: as written */
 	const struct port_range *ports;
 	size_t port_count; /* 0 = every port */
 };
@@ -124,6 +125,8 @@ static inline bool address_equal(struct address a, struct address b)
 bool endpoint_default(const struct policy *policy, enum endpoint_direction direction);
 /* May every port be bound that deny_bind does not name (of the protocols that it names)? With denials and no allow_bind. */
 bool endpoint_binds_open(const struct policy *policy);
+/* Does `by` match all that `rule` matches, whatever they say of it? False when in doubt. */
+bool endpoint_matches_all(const struct endpoint_rule *by, const struct endpoint_rule *rule);
 /* Is everything that `rule` says said by `by` as well? Both allow; false when in doubt. */
 bool endpoint_covers(const struct endpoint_rule *by, const struct endpoint_rule *rule);
 

@@ -35,10 +35,37 @@ bool endpoint_binds_open(const struct policy *policy)
 
 /* ---- comparing ---- */
 
+static bool group_within(enum endpoint_group group, enum endpoint_group by)
+{
+	if (by == NET_GROUP_LOCAL && (group == NET_GROUP_HOST || group == NET_GROUP_LINK_LOCAL))
+		return true;
+	return group == by ||
+	       (group == NET_GROUP_LOOPBACK && (by == NET_GROUP_HOST || by == NET_GROUP_LOCAL));
+}
+
+/* Is the whole network of one group that lies within `by`? The first range that it touches decides. */
+static bool network_within(const struct endpoint_rule *rule, enum endpoint_group by)
+{
+	struct address first, last;
+
+	for (size_t i = 0; address_group_range(i, &first, &last); i++) {
+		bool starts = address_within(rule->first, first, last);
+
+		if (starts && address_within(rule->last, first, last))
+			return group_within(address_group(rule->first), by);
+		if (starts || address_within(first, rule->first, rule->last))
+			return false;
+	}
+	/* IPv6 may carry addresses of other groups. */
+	return by == NET_GROUP_PUBLIC && rule->family == ENDPOINT_IPV4;
+}
+
 static bool covers_target(const struct endpoint_rule *by, const struct endpoint_rule *rule)
 {
 	if (by->target == TARGET_ANY)
 		return true;
+	if (by->target == TARGET_GROUP && rule->target == TARGET_NETWORK)
+		return network_within(rule, by->group);
 	if (by->target != rule->target)
 		return false;
 	switch (by->target) {
@@ -49,7 +76,7 @@ static bool covers_target(const struct endpoint_rule *by, const struct endpoint_
 		       address_within(rule->first, by->first, by->last) &&
 		       address_within(rule->last, by->first, by->last);
 	case TARGET_GROUP:
-		return by->group == rule->group;
+		return group_within(rule->group, by->group);
 	case TARGET_NAME:
 	case TARGET_SUFFIX:
 		return strcmp(by->name, rule->name) == 0;
@@ -73,11 +100,15 @@ static bool covers_ports(const struct endpoint_rule *by, const struct endpoint_r
 	return rule->port_count > 0;
 }
 
+bool endpoint_matches_all(const struct endpoint_rule *by, const struct endpoint_rule *rule)
+{
+	return !(rule->protocols & ~by->protocols) && !(rule->directions & ~by->directions) &&
+	       covers_target(by, rule) && covers_ports(by, rule);
+}
+
 bool endpoint_covers(const struct endpoint_rule *by, const struct endpoint_rule *rule)
 {
-	return by->allow && rule->allow && !(rule->protocols & ~by->protocols) &&
-	       !(rule->directions & ~by->directions) && covers_target(by, rule) &&
-	       covers_ports(by, rule);
+	return by->allow && rule->allow && endpoint_matches_all(by, rule);
 }
 
 /* ---- names ---- */

@@ -250,7 +250,7 @@ static bool parse_token(const char *token, struct arena *arena, struct endpoint_
 {
 	const char *at = strchr(token, '@'), *rest = NULL;
 
-	*out = (struct endpoint_rule){0};
+	*out = (struct endpoint_rule){.token = token};
 	if (!at) {
 		complain(c, "\"%s\" has no \"@\", expected " WHOLE_FORM, token);
 		if (token[strspn(token, "0123456789-")] == '\0')
@@ -285,7 +285,7 @@ bool endpoint_parse_tokens(const char *text, struct arena *arena, struct endpoin
 	*count = 0;
 	for (const char *p = text;; p++) {
 		size_t n = strcspn(p, ",");
-		const char *token = endpoint_trim(c->arena, p, n);
+		const char *token = endpoint_trim(arena, p, n);
 
 		if (*token && !parse_token(token, arena, &(*out)[(*count)++], c))
 			return false;

@@ -368,6 +368,13 @@ static void warnings(void **state UNUSED)
 	assert_warns("filesystem: {write_if_exists: [/sys/kernel]}\n", "W208");
 	assert_warns("protection: {disable: [net-tcp]}\n", "W210");
 	assert_warns("filesystem: {read: [/usr, /usr/lib?]}\n", "W207");
+	assert_warns("network: {rules: [deny@private, 'allow@10.0.0.1:tcp:80']}\n", "W211");
+	assert_warns("network: {rules: ['allow@any:tcp:443,allow@public:tcp:443']}\n", "W211");
+	assert_warns("network: {deny: [private], allow: ['tcp://10.0.0.0/8:80']}\n", "W211");
+	assert_warns("network: {deny: [local], rules: [allow@loopback:tcp]}\n", "W211");
+	assert_warns("network: {rules: ['allow@10.0.0.1:tcp', deny@private, 'allow@any:tcp:443'], "
+		     "deny: ['tcp://*:22', metadata], allow: ['link-local:80', '*:22']}\n",
+		     NULL);
 	assert_warns("filesystem: {read: [/usr], read_noexec: ['/dev/null?'], "
 		     "write_if_exists: [/srv/data]}\n",
 		     NULL);
