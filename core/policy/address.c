@@ -160,9 +160,13 @@ static const struct {
 	uint8_t prefix, group;
 } ranges[] = {
 	{IPV4(169, 254, 169, 254), 128, NET_GROUP_METADATA},
+	{IPV4(169, 254, 170, 2), 128, NET_GROUP_METADATA},  /* of containers */
+	{IPV4(169, 254, 170, 23), 128, NET_GROUP_METADATA}, /* of pods */
+	{IPV4(192, 0, 0, 192), 128, NET_GROUP_METADATA},
 	{IPV4(100, 100, 100, 200), 128, NET_GROUP_METADATA},
 	{IPV4(168, 63, 129, 16), 128, NET_GROUP_METADATA},
 	{0xfd000ec200000000, 0x254, 128, NET_GROUP_METADATA},
+	{0xfd000ec200000000, 0x23, 128, NET_GROUP_METADATA},
 	/* The kernel connects to loopback when asked for the unspecified address. */
 	{IPV4(0, 0, 0, 0), 128, NET_GROUP_LOOPBACK},
 	{0, 0, 128, NET_GROUP_LOOPBACK},
