@@ -1,5 +1,6 @@
 """Bad input: every malformed flag and policy file gives status 2 or 125, a message that says where, and no started program."""
 
+import json
 import os
 
 import pytest
@@ -39,6 +40,16 @@ def test_malformed_flag(flag, scratch):
     name = flag.split("=")[0]
     assert name in result.err, f"the message names the flag\n{result}"
     assert "Sanitizer" not in result.err
+
+
+def test_usage_errors_as_json():
+    for words in (["--json", "run", "--cpus=x"], ["run", "--json", "--cpus=x"], ["run", "--cpus=x", "--json"], ["confine", "--json", "--cpus=x"], ["preload", "--json", "--cpus=x"]):
+        done = sandlock(*words, "--", "true")
+        assert done.status == 2, done
+        error = json.loads(done.err)["error"]
+        assert error["code"] == 2 and error["file"] == "--cpus", done
+    done = sandlock("run", "--json", "--no-such-option", "--", "true")
+    assert "no-such-option" in json.loads(done.err)["error"]["message"], done
 
 
 def test_name_of_65_bytes():
