@@ -114,6 +114,21 @@ def test_no_net_and_rules_contradict():
     assert done.status == 125 and all(flag in done.err for flag in flags[::2]), done
 
 
+def test_no_net_closes_every_family_with_one_answer():
+    code = """
+    import ctypes, os
+    socket = ctypes.CDLL(None, use_errno=True).socket
+    def answer(family, kind):
+        fd = socket(family, kind, 0)
+        return 0 if fd >= 0 else ctypes.get_errno()
+    families = [f for f in range(46) if f not in (1, 16)]  # AF_UNIX, AF_NETLINK
+    print(sorted({answer(f, kind) for f in families for kind in (1, 2, 3, 5)}), answer(1, 1), answer(16, 3))
+    """
+    for options in ([], ["--no-ipv6"], ["--no-supervisor"]):
+        done = python("--no-net", *options, code=textwrap.dedent(code))
+        assert done.out.startswith("[13] 0 "), done
+
+
 # ---------------------------------------------------------------- datagrams
 
 SEND = """
