@@ -124,9 +124,13 @@ bool network_rules(struct networking *n)
 	if (!endpoints_compile(n->rules, n->rule_count, &facts, n->b->arena, &net->table, &bad)) {
 		const struct plan_net_rule *said = &net->rules[bad];
 		bool suffix = n->rules[bad].target == TARGET_SUFFIX;
+		enum option_id id = n->rules[bad].token ? OPT_net_rules : OPT_net_allow;
 
+		/* Whoever checks the policy has said already that there is no forwarder. */
+		if (suffix && n->b->err->errors)
+			return false;
 		return error_add(
-			n->b->err, said->origin, NULL,
+			n->b->err, said->origin, message_key(id, said->origin, n->b->err),
 			suffix ? "%s needs the DNS forwarder, not available in this version"
 			       : "%s: failed to resolve host",
 			error_quote(n->b->err, said->text));

@@ -133,6 +133,7 @@ bool endpoint_covers(const struct endpoint_rule *by, const struct endpoint_rule 
 /* Every distinct host name in the policy's rules, in order of first appearance, with the origin of the rule. */
 struct endpoint_name {
 	const char *name;
+	const char *key; /* message_key() */
 	struct origin origin;
 };
 bool endpoint_names(const struct policy *policy, struct arena *arena, struct endpoint_name **out,

@@ -118,11 +118,13 @@ enum { NAMES_MAX = 1024 };
 
 struct names {
 	struct arena *arena;
+	struct error *err;
 	struct endpoint_name *list;
 	size_t count, cap;
 };
 
-static void add_name(struct names *names, const struct endpoint_rule *rule, struct origin origin)
+static void add_name(struct names *names, const struct endpoint_rule *rule, enum option_id id,
+		     struct origin origin)
 {
 	if (rule->target != TARGET_NAME || names->count > NAMES_MAX)
 		return;
@@ -131,7 +133,8 @@ static void add_name(struct names *names, const struct endpoint_rule *rule, stru
 			return;
 	names->list = arena_grow(names->arena, names->list, names->count, &names->cap,
 				 sizeof *names->list);
-	names->list[names->count++] = (struct endpoint_name){rule->name, origin};
+	names->list[names->count++] =
+		(struct endpoint_name){rule->name, message_key(id, origin, names->err), origin};
 }
 
 /* A policy out of an image was not parsed here. */
@@ -151,14 +154,14 @@ bool endpoint_names(const struct policy *policy, struct arena *arena, struct end
 	const struct value *allow = policy_value(policy, OPT_net_allow);
 	const struct value *ordered = policy_value(policy, OPT_net_rules);
 	struct complaint c = {.arena = &err->arena};
-	struct names names = {.arena = arena};
+	struct names names = {.arena = arena, .err = err};
 	bool ok = true;
 
 	for (size_t i = 0; i < allow->count; i++) {
 		struct endpoint_rule rule;
 
 		if (endpoint_parse(allow->items[i].text, false, arena, &rule, &c))
-			add_name(&names, &rule, allow->items[i].origin);
+			add_name(&names, &rule, OPT_net_allow, allow->items[i].origin);
 		else
 			ok = refused(&allow->items[i], OPT_net_allow, &c, err);
 	}
@@ -172,7 +175,7 @@ bool endpoint_names(const struct policy *policy, struct arena *arena, struct end
 			continue;
 		}
 		for (size_t k = 0; k < rule_count; k++)
-			add_name(&names, &rules[k], ordered->items[i].origin);
+			add_name(&names, &rules[k], OPT_net_rules, ordered->items[i].origin);
 	}
 	if (names.count > NAMES_MAX)
 		ok = error_add(err, names.list[NAMES_MAX].origin, NULL,

@@ -82,6 +82,17 @@ def test_ordered_rules_deny_a_name():
     assert refused.status == 2 and "--net-deny" in refused.err, refused
 
 
+def test_each_error_of_a_rule_is_said_once(tmp_path):
+    done = connects("--net-allow", "*.example.com:443", to=[])
+    assert done.status == 125 and done.err.count("DNS forwarder") == 1, done
+    policy = tmp_path / "p.yaml"
+    policy.write_text("version: 1\nnetwork:\n  allow: ['no-such-host.invalid:443']\n  rules: ['allow@*.example.com']\n")
+    policy.chmod(0o600)
+    done = connects("-p", str(policy), to=[])
+    assert done.status == 125 and done.err.count("DNS forwarder") == 1, done
+    assert f"{policy}:3:11: network.allow: failed to resolve host" in done.err, done
+
+
 def test_deny_errno():
     done = connects("--net-allow", "tcp://127.9.9.9:1", "--net-deny-errno", "EACCES", to=[(ALLOWED, 80)])
     assert done.out.split() == ["PermissionError"], done
