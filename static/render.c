@@ -102,7 +102,7 @@ static void add_yaml(struct str *out, enum option_id id, const char *text)
 	/* Other readers would take 3.10 for a number. */
 	if (options[id].kind == KIND_STRING || options[id].kind == KIND_ENV)
 		quoted |= strspn(text, "0123456789.") == strlen(text);
-	if (quoted)
+	if (quoted && options[id].kind != KIND_BOOL)
 		add_quoted(out, text, is_expanded(id));
 	else
 		str_add(out, text);
@@ -314,6 +314,12 @@ bool render_toml(const struct policy *policy, bool origins, struct str *out, str
 
 /* ---- JSON ---- */
 
+/* One port is a number; ranges, "*" and "udp://53" are text. */
+static bool is_decimal(const char *text)
+{
+	return text[strspn(text, "0123456789")] == '\0';
+}
+
 static void json_element(const struct policy *policy, enum option_id id, const struct item *item,
 			 const char *name, bool origins, struct json *j, struct error *err)
 {
@@ -328,7 +334,7 @@ static void json_element(const struct policy *policy, enum option_id id, const s
 	}
 	if (options[id].kind == KIND_BOOL)
 		json_bool(j, name, item->num != 0);
-	else if (is_number(id))
+	else if (is_number(id) || (options[id].kind == KIND_PORTS && is_decimal(text)))
 		json_u64(j, name, item->num);
 	else if (text)
 		json_string(j, name, text);

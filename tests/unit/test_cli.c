@@ -322,13 +322,14 @@ static void json_has_types(void **state UNUSED)
 	struct policy policy;
 
 	load("limits: {processes: 7}\nprogram: {clean_env: true, env: {A: b}}\n"
-	     "filesystem: {read: [/usr]}\n",
+	     "filesystem: {read: [/usr]}\nnetwork: {allow_bind: [80, 90-91, 'udp://53']}\n",
 	     false, &arena, &policy);
 	json_object(&j, NULL);
 	render_json(&policy, false, &j, &err);
 	json_end_object(&j);
 	assert_string_equal(str_text(&out),
 			    "{\"filesystem\":{\"read\":[\"/usr\"]},"
+			    "\"network\":{\"allow_bind\":[80,\"90-91\",\"udp://53\"]},"
 			    "\"program\":{\"env\":{\"A\":\"b\"},\"clean_env\":true},"
 			    "\"limits\":{\"processes\":7}}");
 }
