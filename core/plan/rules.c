@@ -20,7 +20,7 @@ static void add_rule(struct networking *n, const struct endpoint_rule *rule, con
 static bool not_a_rule(struct networking *n, enum option_id id, const struct item *item,
 		       const struct complaint *c)
 {
-	error_add(n->b->err, item->origin, option_name(n->b->arena, id, false), "%s: %s",
+	error_add(n->b->err, item->origin, message_key(id, item->origin, n->b->err), "%s: %s",
 		  error_quote(n->b->err, item->text), c->reason ? c->reason : "not a rule");
 	if (c->hint)
 		error_hint(n->b->err, "%s", c->hint);
