@@ -245,8 +245,10 @@ static int run_with(struct cli *cli, char **argv, struct plan_request request)
 	/* How to say that something is wrong, whatever is wrong. */
 	cli->json |= policy_bool(flags, OPT_json, false);
 	cli->quiet |= policy_bool(flags, OPT_quiet, false);
-	if (!understood)
+	if (!understood) {
+		usage &= st->line.malformed || !cli->compat;
 		return cli_report(cli, &st->err, usage ? EXIT_USAGE : EXIT_SANDLOCK);
+	}
 	if (st->line.help) {
 		auto_str help = {0};
 

@@ -52,6 +52,16 @@ def test_usage_errors_as_json():
     assert "no-such-option" in json.loads(done.err)["error"]["message"], done
 
 
+def test_statuses_of_the_reference():
+    """Rules, sizes and words are read late there, numbers and durations with the arguments."""
+    flags = {"--net-allow=10.0.0.1:99999": 1, "--net-deny=host.test": 1, "--net-allow-bind=x": 1, "--memory=12Q": 1, "--on-exit=x": 1,
+             "--nonsense": 2, "--max-processes=x": 2, "--timeout=x": 2, "--clean-env=x": 2}
+    for flag, status in flags.items():
+        assert run(flag, cmd="true").status == 2
+        assert run(flag, cmd="true", env=clean_environment(SANDLOCK_EXIT_COMPAT="1")).status == status, flag
+    assert run("--nonsense", "--net-deny=host.test", cmd="true", env=clean_environment(SANDLOCK_EXIT_COMPAT="1")).status == 2
+
+
 def test_name_of_65_bytes():
     assert run("--name", "n" * 65, cmd="echo started").out == ""
     assert run("--name", "n" * 64, cmd="echo started").out == "started\n"
