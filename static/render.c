@@ -2,7 +2,7 @@
 #include "verbs.h"
 
 #include "base/json.h"
-#include "policy/values.h"
+#include "policy/endpoint.h"
 
 #include <string.h>
 #include <strings.h>
@@ -195,6 +195,24 @@ bool render_yaml(const struct policy *policy, bool origins, struct str *out, str
 
 /* ---- TOML ---- */
 
+/* Network rules and ports that are newer than the format: groups, wildcard names, port ranges, other schemes, UDP binds. */
+static bool is_new_rule(const struct item *item, enum option_id id, struct arena *arena)
+{
+	enum option_kind kind = options[id].kind;
+	struct complaint unheard = {.arena = arena};
+	struct endpoint_rule rule;
+	const char *scheme = item->text ? strstr(item->text, "://") : NULL;
+
+	if (kind == KIND_PORTS)
+		return scheme != NULL;
+	if (kind != KIND_ENDPOINT ||
+	    !endpoint_parse(item->text, id == OPT_net_deny, arena, &rule, &unheard))
+		return false;
+	return rule.target == TARGET_GROUP || rule.target == TARGET_SUFFIX ||
+	       (scheme && strcspn(item->text, "+v") < (size_t)(scheme - item->text)) ||
+	       (rule.port_count && strchr(strrchr(item->text, ':'), '-'));
+}
+
 static bool toml_holds(const struct policy *policy, enum option_id id, struct error *err)
 {
 	const struct value *v = policy_value(policy, id);
@@ -208,7 +226,8 @@ static bool toml_holds(const struct policy *policy, enum option_id id, struct er
 			if (item_is_neutral(id, item))
 				continue;
 			return error_add(err, item->origin, name, "TOML profiles have no such key");
-		} else if (item->flags & (ITEM_OPTIONAL | ITEM_NOEXEC | ITEM_PASS)) {
+		} else if ((item->flags & (ITEM_OPTIONAL | ITEM_NOEXEC | ITEM_PASS)) ||
+			   is_new_rule(item, id, policy->arena)) {
 			ok = error_add(err, item->origin, name,
 				       "%s: TOML profiles cannot express this form",
 				       error_quote(err, item->text));
