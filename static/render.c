@@ -201,16 +201,17 @@ static bool is_new_rule(const struct item *item, enum option_id id, struct arena
 	enum option_kind kind = options[id].kind;
 	struct complaint unheard = {.arena = arena};
 	struct endpoint_rule rule;
-	const char *scheme = item->text ? strstr(item->text, "://") : NULL;
+	const char *text = item->text ? item->text : "";
+	const char *scheme = strstr(text, "://"), *colon = strrchr(text, ':');
 
 	if (kind == KIND_PORTS)
 		return scheme != NULL;
 	if (kind != KIND_ENDPOINT ||
-	    !endpoint_parse(item->text, id == OPT_net_deny, arena, &rule, &unheard))
+	    !endpoint_parse(text, id == OPT_net_deny, arena, &rule, &unheard))
 		return false;
 	return rule.target == TARGET_GROUP || rule.target == TARGET_SUFFIX ||
-	       (scheme && strcspn(item->text, "+v") < (size_t)(scheme - item->text)) ||
-	       (rule.port_count && strchr(strrchr(item->text, ':'), '-'));
+	       (scheme && strcspn(text, "+v") < (size_t)(scheme - text)) ||
+	       (rule.port_count && colon && strchr(colon, '-'));
 }
 
 static bool toml_holds(const struct policy *policy, enum option_id id, struct error *err)
@@ -336,7 +337,7 @@ bool render_toml(const struct policy *policy, bool origins, struct str *out, str
 /* One port is a number; ranges, "*" and "udp://53" are text. */
 static bool is_decimal(const char *text)
 {
-	return text[strspn(text, "0123456789")] == '\0';
+	return text && text[strspn(text, "0123456789")] == '\0';
 }
 
 static void json_element(const struct policy *policy, enum option_id id, const struct item *item,
