@@ -24,6 +24,8 @@ struct question {
 };
 
 struct reply {
+	const struct policy *policy;
+	struct arena *arena;
 	struct str text;
 	struct json json;
 	bool as_json, allowed;
@@ -144,6 +146,75 @@ static bool find_addresses(struct question *q, const struct plan_request *reques
 	return true;
 }
 
+/* ---- what decided ---- */
+
+static bool names_port(enum option_id id, const struct item *item, const struct question *q,
+		       struct arena *arena)
+{
+	struct complaint unheard = {.arena = arena};
+	struct endpoint_publish p;
+
+	if (id == OPT_publish)
+		return endpoint_parse_publish(item->text, &p, &unheard) && p.guest == q->port &&
+		       p.protocol == q->protocol;
+	return ((item->flags & ITEM_UDP) != 0) == (q->protocol == ENDPOINT_UDP) &&
+	       q->port >= item->num && q->port <= item->num2;
+}
+
+/* The element that speaks of the port, denials first, as the plan asks them. */
+static bool find_bind(const struct reply *r, const struct question *q, struct plan_net_rule *out)
+{
+	static const enum option_id ids[] = {OPT_net_deny_bind, OPT_net_allow_bind, OPT_publish};
+
+	for (size_t k = 0; k < ARRAY_LEN(ids); k++) {
+		const struct value *value = policy_value(r->policy, ids[k]);
+
+		for (size_t i = 0; i < value->count; i++) {
+			const struct item *item = &value->items[i];
+
+			if (!names_port(ids[k], item, q, r->arena))
+				continue;
+			*out = (struct plan_net_rule){item->text, item->origin};
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A switch that stands before all rules: there are no sockets, or none of this family. */
+static bool find_switch(const struct reply *r, bool v6, struct plan_net_rule *out)
+{
+	bool no_net = policy_bool(r->policy, OPT_no_net, false);
+	enum option_id id = no_net ? OPT_no_net : OPT_ipv6;
+
+	if (!no_net && (!v6 || policy_bool(r->policy, OPT_ipv6, true)))
+		return false;
+	out->text = arena_printf(r->arena, "%s: %s", option_name(r->arena, id, false),
+				 no_net ? "true" : "false");
+	out->origin = policy_origin(r->policy, id);
+	return true;
+}
+
+/* The smallest change that makes a yes of it. */
+static const char *suggestion(const struct reply *r, const struct question *q,
+			      const struct plan_answer *a)
+{
+	bool udp = q->protocol == ENDPOINT_UDP;
+	/* The kernel alone compares no addresses. */
+	const char *host = policy_bool(r->policy, OPT_supervisor, true) ? q->host : "*";
+
+	if (a->rule)
+		return arena_printf(r->arena, "drop %s", a->rule->text);
+	if (q->bind)
+		return arena_printf(r->arena, "--net-allow-bind %s%u", udp ? "udp://" : "",
+				    q->port);
+	if (q->protocol == ENDPOINT_ICMP)
+		return arena_printf(r->arena, "--net-allow icmp://%s", host);
+	return arena_printf(
+		r->arena, strchr(host, ':') ? "--net-allow %s://[%s]:%u" : "--net-allow %s://%s:%u",
+		udp ? "udp" : "tcp", host, q->port);
+}
+
 /* ---- the answer ---- */
 
 static void say(struct reply *r, const struct question *q, const char *where,
@@ -151,6 +222,7 @@ static void say(struct reply *r, const struct question *q, const char *where,
 {
 	static const char words[][4] = {[ENDPOINT_TCP] = "tcp", [ENDPOINT_UDP] = "udp"};
 	const char *protocol = q->protocol <= ENDPOINT_UDP ? words[q->protocol] : "icmp";
+	const char *suggest = a->allow ? NULL : suggestion(r, q, a);
 	auto_str origin = {0};
 
 	r->allowed |= a->allow;
@@ -164,6 +236,8 @@ static void say(struct reply *r, const struct question *q, const char *where,
 		json_string(&r->json, "rule", a->rule ? a->rule->text : "default");
 		json_string(&r->json, "origin", str_text(&origin));
 		json_string(&r->json, "mechanism", mechanism_name(a->mechanism));
+		if (suggest)
+			json_string(&r->json, "suggest", suggest);
 		json_end_object(&r->json);
 		return;
 	}
@@ -176,14 +250,23 @@ static void say(struct reply *r, const struct question *q, const char *where,
 		str_add(&r->text, q->bind ? "ports that may be bound" : "default");
 	}
 	str_printf(&r->text, "; enforced by %s\n", mechanism_name(a->mechanism));
+	if (suggest) {
+		str_add(&r->text, "  to allow: ");
+		str_add_escaped(&r->text, suggest);
+		str_add_char(&r->text, '\n');
+	}
 }
 
-static void answer(struct reply *r, const struct plan *plan, const struct question *q,
-		   struct arena *arena)
+static void answer(struct reply *r, const struct plan *plan, const struct question *q)
 {
-	if (q->bind) {
-		const struct plan_answer a = plan_judge_bind(plan, q->protocol, q->port);
+	struct arena *arena = r->arena;
+	struct plan_net_rule said;
 
+	if (q->bind) {
+		struct plan_answer a = plan_judge_bind(plan, q->protocol, q->port);
+
+		if (find_switch(r, false, &said) || find_bind(r, q, &said))
+			a.rule = &said;
 		say(r, q, arena_printf(arena, "port %u", q->port), &a);
 		return;
 	}
@@ -200,8 +283,10 @@ static void answer(struct reply *r, const struct plan *plan, const struct questi
 		else
 			text = arena_printf(arena, v6 ? "[%s]:%u" : "%s:%u", text, q->port);
 
-		const struct plan_answer a = plan_judge_connect(plan, to);
+		struct plan_answer a = plan_judge_connect(plan, to);
 
+		if (find_switch(r, v6, &said))
+			a.rule = &said;
 		say(r, q, text, &a);
 	}
 }
@@ -252,7 +337,7 @@ int verb_explain(struct cli *cli, int argc, char **argv)
 	if (!make_plan(cli, &policy, &q, &arena, &plan, &err))
 		return cli_report(cli, &err, EXIT_SANDLOCK);
 
-	struct reply r = {.as_json = cli->json};
+	struct reply r = {.policy = &policy, .arena = &arena, .as_json = cli->json};
 
 	r.json.out = &r.text;
 	if (r.as_json) {
@@ -261,7 +346,7 @@ int verb_explain(struct cli *cli, int argc, char **argv)
 		json_string(&r.json, "question", argv[2]);
 		json_array(&r.json, "answers");
 	}
-	answer(&r, &plan, &q, &arena);
+	answer(&r, &plan, &q);
 	if (r.as_json) {
 		json_end_array(&r.json);
 		json_string(&r.json, "verdict", r.allowed ? "allow" : "deny");

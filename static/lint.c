@@ -2,7 +2,7 @@
 #include "verbs.h"
 
 #include "policy/cache.h"
-#include "policy/values.h"
+#include "policy/endpoint.h"
 
 #include <errno.h>
 #include <string.h>
@@ -189,6 +189,77 @@ static void lint_shadowed(const struct lint *l, const struct grant *g, size_t in
 	}
 }
 
+/* ---- network rules ---- */
+
+struct placed {
+	enum option_id id;
+	const struct item *item;
+	const struct endpoint_rule *rule;
+	const char *text;
+};
+
+struct placed_list {
+	struct placed *list;
+	size_t count, cap;
+};
+
+static void place(const struct lint *l, enum option_id id, struct placed_list *all)
+{
+	const struct value *v = policy_value(l->policy, id);
+	struct arena *arena = &l->err->arena;
+	struct complaint unheard = {.arena = arena};
+
+	for (size_t i = 0; i < v->count; i++) {
+		struct endpoint_rule *rules = arena_new(arena, struct endpoint_rule);
+		const char *text = v->items[i].text;
+		bool ordered = id == OPT_net_rules;
+		size_t count = 1;
+
+		if (!(ordered ? endpoint_parse_tokens(text, arena, &rules, &count, &unheard)
+			      : endpoint_parse(text, id == OPT_net_deny, arena, rules, &unheard)))
+			continue;
+		for (size_t k = 0; k < count; k++) {
+			all->list = arena_grow(arena, all->list, all->count, &all->cap,
+					       sizeof *all->list);
+			all->list[all->count++] = (struct placed){id, &v->items[i], &rules[k],
+								  ordered ? rules[k].token : text};
+		}
+	}
+}
+
+/* Denials are asked first, then the ordered rules, then the allows. Layers may repeat one another, but not contradict. */
+static bool hides(const struct placed *by, const struct placed *p)
+{
+	bool list = by->id == p->id && p->id != OPT_net_rules;
+
+	return !list && by->id != OPT_net_allow &&
+	       (by->rule->allow != p->rule->allow ||
+		same_file(by->item->origin, p->item->origin)) &&
+	       endpoint_matches_all(by->rule, p->rule);
+}
+
+static void lint_rules(const struct lint *l)
+{
+	static const enum option_id order[] = {OPT_net_deny, OPT_net_rules, OPT_net_allow};
+	struct placed_list all = {0};
+
+	for (size_t i = 0; i < ARRAY_LEN(order); i++)
+		place(l, order[i], &all);
+	for (size_t i = 0; i < all.count; i++) {
+		const struct placed *p = &all.list[i], *by = all.list;
+
+		while (by < p && !hides(by, p))
+			by++;
+		if (by == p)
+			continue;
+		error_warn(l->err, p->item->origin, key(l, p->id), "W211",
+			   "%s never decides: %s comes first and matches all of it",
+			   error_quote(l->err, p->text), error_quote(l->err, by->text));
+		error_note(l->err, "%s is given at %s", key(l, by->id),
+			   error_place(l->err, by->item->origin));
+	}
+}
+
 static void lint_deprecated(const struct lint *l)
 {
 	for (enum option_id id = 0; id < OPT_COUNT; id++) {
@@ -217,5 +288,6 @@ void policy_lint(const struct policy *policy, const struct surroundings *s, stru
 			lint_shadowed(&l, &grants[k], i);
 		}
 	}
+	lint_rules(&l);
 	lint_deprecated(&l);
 }

@@ -522,7 +522,11 @@ int preload_main(struct cli *cli, int argc UNUSED, char **argv)
 	policy_init(&p->line.policy, &p->arena);
 	if (!take_options(p, argv))
 		return cli_report(cli, &p->err, EXIT_USAGE);
-	if (!flags_parse(argv, &cli->s, &p->line, &usage, &p->err))
+	const struct policy *flags = &p->line.policy;
+	bool understood = flags_parse(argv, &cli->s, &p->line, &usage, &p->err);
+	cli->json |= policy_bool(flags, OPT_json, false);
+	cli->quiet |= policy_bool(flags, OPT_quiet, false);
+	if (!understood)
 		return cli_report(cli, &p->err, usage ? EXIT_USAGE : EXIT_SANDLOCK);
 	if (p->line.help) {
 		auto_str help = {0};
@@ -530,9 +534,6 @@ int preload_main(struct cli *cli, int argc UNUSED, char **argv)
 		str_add(&help, usage_text);
 		return cli_print(&help);
 	}
-	const struct policy *flags = &p->line.policy;
-	cli->json |= policy_bool(flags, OPT_json, false);
-	cli->quiet |= policy_bool(flags, OPT_quiet, false);
 	cli->s.trust_policy |= policy_bool(flags, OPT_trust_policy, false);
 	cli->s.use_cache &= !policy_bool(flags, OPT_no_cache, false);
 	cli->s.policy_path = policy_text(flags, OPT_policy_path, cli->s.policy_path);

@@ -2,7 +2,7 @@
 #include "verbs.h"
 
 #include "base/json.h"
-#include "policy/values.h"
+#include "policy/endpoint.h"
 
 #include <string.h>
 #include <strings.h>
@@ -102,7 +102,7 @@ static void add_yaml(struct str *out, enum option_id id, const char *text)
 	/* Other readers would take 3.10 for a number. */
 	if (options[id].kind == KIND_STRING || options[id].kind == KIND_ENV)
 		quoted |= strspn(text, "0123456789.") == strlen(text);
-	if (quoted)
+	if (quoted && options[id].kind != KIND_BOOL)
 		add_quoted(out, text, is_expanded(id));
 	else
 		str_add(out, text);
@@ -195,6 +195,25 @@ bool render_yaml(const struct policy *policy, bool origins, struct str *out, str
 
 /* ---- TOML ---- */
 
+/* Network rules and ports that are newer than the format: groups, wildcard names, port ranges, other schemes, UDP binds. */
+static bool is_new_rule(const struct item *item, enum option_id id, struct arena *arena)
+{
+	enum option_kind kind = options[id].kind;
+	struct complaint unheard = {.arena = arena};
+	struct endpoint_rule rule;
+	const char *text = item->text ? item->text : "";
+	const char *scheme = strstr(text, "://"), *colon = strrchr(text, ':');
+
+	if (kind == KIND_PORTS)
+		return scheme != NULL;
+	if (kind != KIND_ENDPOINT ||
+	    !endpoint_parse(text, id == OPT_net_deny, arena, &rule, &unheard))
+		return false;
+	return rule.target == TARGET_GROUP || rule.target == TARGET_SUFFIX ||
+	       (scheme && strcspn(text, "+v") < (size_t)(scheme - text)) ||
+	       (rule.port_count && colon && strchr(colon, '-'));
+}
+
 static bool toml_holds(const struct policy *policy, enum option_id id, struct error *err)
 {
 	const struct value *v = policy_value(policy, id);
@@ -208,7 +227,8 @@ static bool toml_holds(const struct policy *policy, enum option_id id, struct er
 			if (item_is_neutral(id, item))
 				continue;
 			return error_add(err, item->origin, name, "TOML profiles have no such key");
-		} else if (item->flags & (ITEM_OPTIONAL | ITEM_NOEXEC | ITEM_PASS)) {
+		} else if ((item->flags & (ITEM_OPTIONAL | ITEM_NOEXEC | ITEM_PASS)) ||
+			   is_new_rule(item, id, policy->arena)) {
 			ok = error_add(err, item->origin, name,
 				       "%s: TOML profiles cannot express this form",
 				       error_quote(err, item->text));
@@ -314,6 +334,12 @@ bool render_toml(const struct policy *policy, bool origins, struct str *out, str
 
 /* ---- JSON ---- */
 
+/* One port is a number; ranges, "*" and "udp://53" are text. */
+static bool is_decimal(const char *text)
+{
+	return text && text[strspn(text, "0123456789")] == '\0';
+}
+
 static void json_element(const struct policy *policy, enum option_id id, const struct item *item,
 			 const char *name, bool origins, struct json *j, struct error *err)
 {
@@ -328,7 +354,7 @@ static void json_element(const struct policy *policy, enum option_id id, const s
 	}
 	if (options[id].kind == KIND_BOOL)
 		json_bool(j, name, item->num != 0);
-	else if (is_number(id))
+	else if (is_number(id) || (options[id].kind == KIND_PORTS && is_decimal(text)))
 		json_u64(j, name, item->num);
 	else if (text)
 		json_string(j, name, text);

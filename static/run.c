@@ -241,17 +241,21 @@ static int run_with(struct cli *cli, char **argv, struct plan_request request)
 	st->launch.started_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	policy_init(&st->policy, &st->arena);
 	policy_init(&st->line.policy, &st->arena);
-	if (!flags_parse(argv, &cli->s, &st->line, &usage, &st->err))
+	const struct policy *flags = &st->line.policy;
+	bool understood = flags_parse(argv, &cli->s, &st->line, &usage, &st->err);
+	/* How to say that something is wrong, whatever is wrong. */
+	cli->json |= policy_bool(flags, OPT_json, false);
+	cli->quiet |= policy_bool(flags, OPT_quiet, false);
+	if (!understood) {
+		usage &= st->line.malformed || !cli->compat;
 		return cli_report(cli, &st->err, usage ? EXIT_USAGE : EXIT_SANDLOCK);
+	}
 	if (st->line.help) {
 		auto_str help = {0};
 
 		cli_help(argv[0], st->line.help_all, &help);
 		return cli_print(&help);
 	}
-	const struct policy *flags = &st->line.policy;
-	cli->json |= policy_bool(flags, OPT_json, false);
-	cli->quiet |= policy_bool(flags, OPT_quiet, false);
 	cli->s.trust_policy |= policy_bool(flags, OPT_trust_policy, false);
 	cli->s.use_cache &= !policy_bool(flags, OPT_no_cache, false);
 	cli->s.policy_path = policy_text(flags, OPT_policy_path, cli->s.policy_path);

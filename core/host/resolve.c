@@ -146,17 +146,17 @@ static void explain(const struct endpoint_name *name, const struct lookup *looku
 	const char *quoted = error_quote(err, name->name);
 
 	if (!lookup || !lookup->started)
-		error_add(err, name->origin, NULL,
+		error_add(err, name->origin, name->key,
 			  "failed to resolve host %s: no thread can be started", quoted);
 	else if (!lookup->done)
-		error_add(err, name->origin, NULL,
+		error_add(err, name->origin, name->key,
 			  "failed to resolve host %s: no answer within %d seconds", quoted,
 			  RESOLVE_DEADLINE_MS / 1000);
 	else if (lookup->failure == EAI_SYSTEM)
-		error_add_errno(err, name->origin, NULL, lookup->system_error,
+		error_add_errno(err, name->origin, name->key, lookup->system_error,
 				"failed to resolve host %s", quoted);
 	else
-		error_add(err, name->origin, NULL, "failed to resolve host %s: %s", quoted,
+		error_add(err, name->origin, name->key, "failed to resolve host %s: %s", quoted,
 			  lookup->failure ? gai_strerror(lookup->failure) : "it has no address");
 	error_hint(err,
 		   "names are looked up once, before the program starts: check the spelling and "

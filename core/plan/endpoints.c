@@ -46,9 +46,9 @@ static bool in_group(const struct endpoint_table *table, uint8_t group, struct a
 {
 	enum endpoint_group is = address_group(a);
 
-	if (group != NET_GROUP_HOST)
+	if (group != NET_GROUP_HOST && group != NET_GROUP_LOCAL)
 		return is == group;
-	if (is == NET_GROUP_LOOPBACK)
+	if (is == NET_GROUP_LOOPBACK || (is == NET_GROUP_LINK_LOCAL && group == NET_GROUP_LOCAL))
 		return true;
 	for (size_t i = 0; i < table->own_count; i++)
 		if (address_equal(table->own[i], a))

@@ -18,7 +18,7 @@ bool network_needs(const struct networking *n, enum option_id id, struct origin 
 	/* Whoever checks the policy has said already that this option does not fit the mode. */
 	if (!(options[id].modes & b->request->mode) && b->err->errors)
 		return false;
-	error_add(b->err, origin, option_name(b->arena, id, false),
+	error_add(b->err, origin, message_key(id, origin, b->err),
 		  "%s needs a supervisor that answers system calls%s", what,
 		  b->request->wanted != PLAN_SUPERVISE ? ""
 						       : ", which this kernel does not support");
@@ -238,7 +238,7 @@ static bool refuse_datagrams(const struct networking *n)
 			origin = net->rules[i].origin;
 			break;
 		}
-	error_add(b->err, origin, option_name(b->arena, id, false),
+	error_add(b->err, origin, message_key(id, origin, b->err),
 		  "datagrams to UDP ports that may be bound cannot be refused: this host refuses "
 		  "socket filters to unprivileged programs");
 	error_hint(b->err, "let no UDP port be bound, or let datagrams in: put the rule "

@@ -20,7 +20,7 @@ static void add_rule(struct networking *n, const struct endpoint_rule *rule, con
 static bool not_a_rule(struct networking *n, enum option_id id, const struct item *item,
 		       const struct complaint *c)
 {
-	error_add(n->b->err, item->origin, option_name(n->b->arena, id, false), "%s: %s",
+	error_add(n->b->err, item->origin, message_key(id, item->origin, n->b->err), "%s: %s",
 		  error_quote(n->b->err, item->text), c->reason ? c->reason : "not a rule");
 	if (c->hint)
 		error_hint(n->b->err, "%s", c->hint);
@@ -45,22 +45,6 @@ static bool add_list(struct networking *n, enum option_id id, bool deny)
 	return ok;
 }
 
-/* The token in which the next rule was written; `*text` moves behind it. */
-static const char *next_token(struct arena *arena, const char **text)
-{
-	*text += strspn(*text, ", \t");
-
-	size_t len = strcspn(*text, ","), used = len;
-
-	while (used && ((*text)[used - 1] == ' ' || (*text)[used - 1] == '\t'))
-		used--;
-
-	const char *token = arena_strndup(arena, *text, used);
-
-	*text += len;
-	return token;
-}
-
 static bool add_ordered(struct networking *n)
 {
 	const struct value *value = policy_value(n->b->policy, OPT_net_rules);
@@ -70,7 +54,6 @@ static bool add_ordered(struct networking *n)
 		const struct item *item = &value->items[i];
 		struct complaint c = {.arena = n->b->arena};
 		struct endpoint_rule *rules = NULL;
-		const char *text = item->text;
 		size_t count = 0;
 
 		if (!endpoint_parse_tokens(item->text, n->b->arena, &rules, &count, &c)) {
@@ -78,7 +61,7 @@ static bool add_ordered(struct networking *n)
 			continue;
 		}
 		for (size_t k = 0; k < count; k++)
-			add_rule(n, &rules[k], next_token(n->b->arena, &text), item->origin);
+			add_rule(n, &rules[k], rules[k].token, item->origin);
 	}
 	return ok;
 }
@@ -141,9 +124,13 @@ bool network_rules(struct networking *n)
 	if (!endpoints_compile(n->rules, n->rule_count, &facts, n->b->arena, &net->table, &bad)) {
 		const struct plan_net_rule *said = &net->rules[bad];
 		bool suffix = n->rules[bad].target == TARGET_SUFFIX;
+		enum option_id id = n->rules[bad].token ? OPT_net_rules : OPT_net_allow;
 
+		/* Whoever checks the policy has said already that there is no forwarder. */
+		if (suffix && n->b->err->errors)
+			return false;
 		return error_add(
-			n->b->err, said->origin, NULL,
+			n->b->err, said->origin, message_key(id, said->origin, n->b->err),
 			suffix ? "%s needs the DNS forwarder, not available in this version"
 			       : "%s: failed to resolve host",
 			error_quote(n->b->err, said->text));

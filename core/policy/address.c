@@ -160,9 +160,13 @@ static const struct {
 	uint8_t prefix, group;
 } ranges[] = {
 	{IPV4(169, 254, 169, 254), 128, NET_GROUP_METADATA},
+	{IPV4(169, 254, 170, 2), 128, NET_GROUP_METADATA},  /* of containers */
+	{IPV4(169, 254, 170, 23), 128, NET_GROUP_METADATA}, /* of pods */
+	{IPV4(192, 0, 0, 192), 128, NET_GROUP_METADATA},
 	{IPV4(100, 100, 100, 200), 128, NET_GROUP_METADATA},
 	{IPV4(168, 63, 129, 16), 128, NET_GROUP_METADATA},
 	{0xfd000ec200000000, 0x254, 128, NET_GROUP_METADATA},
+	{0xfd000ec200000000, 0x23, 128, NET_GROUP_METADATA},
 	/* The kernel connects to loopback when asked for the unspecified address. */
 	{IPV4(0, 0, 0, 0), 128, NET_GROUP_LOOPBACK},
 	{0, 0, 128, NET_GROUP_LOOPBACK},
@@ -249,6 +253,7 @@ static const char group_names[NET_GROUP_COUNT][11] = {
 	[NET_GROUP_MULTICAST] = "multicast",
 	[NET_GROUP_HOST] = "host",
 	[NET_GROUP_RESERVED] = "reserved",
+	[NET_GROUP_LOCAL] = "local",
 };
 
 const char *net_group_name(enum endpoint_group group)
@@ -258,7 +263,7 @@ const char *net_group_name(enum endpoint_group group)
 
 enum endpoint_group net_group_by_name(const char *text)
 {
-	for (enum endpoint_group group = NET_GROUP_PUBLIC; group <= NET_GROUP_HOST; group++)
+	for (enum endpoint_group group = NET_GROUP_PUBLIC; group < NET_GROUP_COUNT; group++)
 		if (strcmp(group_names[group], text) == 0)
 			return group;
 	return strcmp(text, "meta") == 0 ? NET_GROUP_METADATA : NET_GROUP_NONE;

@@ -168,7 +168,8 @@ static void check_no_net(struct check *c)
 	for (enum option_id id = 0; id < OPT_COUNT; id++) {
 		const struct item *item = needs_network(id) ? first(c, id) : NULL;
 
-		if (!item || item_is_neutral(id, item))
+		/* A word about what happens on the network is about one, also the usual word. */
+		if (!item || (options[id].kind != KIND_ENUM && item_is_neutral(id, item)))
 			continue;
 		conflict(c, id, item->origin, OPT_no_net,
 			 "there is no network to allow anything on");
@@ -219,10 +220,6 @@ static void check_rule(struct check *c, enum option_id id, const struct item *it
 	if (rule->target == TARGET_SUFFIX)
 		refuse(c, id, item, "needs the DNS forwarder, not available in this version",
 		       "write the names in full");
-	else if (rule->target == TARGET_NAME && !rule->allow)
-		refuse(c, id, item,
-		       "denies a name: what it names is reached by other names as well",
-		       "deny its addresses, or a group");
 }
 
 static void check_rules(struct check *c)
@@ -271,6 +268,29 @@ static bool same_host_port(const struct endpoint_publish *a, const struct endpoi
 	       (is_unspecified(b) && (a->family == b->family || b->family == ENDPOINT_IPV6));
 }
 
+/* Denials win, so nothing would ever stand behind the published port. */
+static void check_denied(struct check *c, const struct item *item, const struct endpoint_publish *p)
+{
+	const struct value *deny = &c->policy->values[OPT_net_deny_bind];
+
+	for (size_t i = 0; i < deny->count; i++) {
+		const struct item *d = &deny->items[i];
+		bool udp = (d->flags & ITEM_UDP) != 0;
+
+		if (udp != (p->protocol == ENDPOINT_UDP) || p->guest < d->num || p->guest > d->num2)
+			continue;
+		c->ok = false;
+		error_add(c->err, item->origin, key_of(c, OPT_publish, item->origin),
+			  "%s: port %u of the program may not be bound",
+			  error_quote(c->err, item->text), p->guest);
+		error_note(c->err, "denied by %s %s at %s",
+			   given_name(c, OPT_net_deny_bind, d->origin),
+			   error_quote(c->err, d->text), error_place(c->err, d->origin));
+		error_hint(c->err, "drop one of the two; --reset KEY forgets what a policy said");
+		return;
+	}
+}
+
 static void check_published(struct check *c)
 {
 	const struct value *value = &c->policy->values[OPT_publish];
@@ -283,6 +303,7 @@ static void check_published(struct check *c)
 	for (size_t i = 0; i < value->count && c->err->dropped == 0; i++) {
 		if (!endpoint_parse_publish(value->items[i].text, &all[i], &unheard))
 			continue;
+		check_denied(c, &value->items[i], &all[i]);
 		for (size_t k = 0; k < i; k++) {
 			bool guest =
 				all[i].protocol == all[k].protocol && all[i].guest == all[k].guest;

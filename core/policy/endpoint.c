@@ -88,27 +88,27 @@ static size_t merge_ranges(struct port_range *ranges, size_t count)
 	return kept;
 }
 
-static bool parse_ports(const char *text, struct arena *arena, struct endpoint_rule *out,
-			struct complaint *c)
+bool endpoint_port_list(const char *text, const char *separator, const char *every,
+			struct arena *arena, struct endpoint_rule *out, struct complaint *c)
 {
 	size_t count = 0, tokens = 1;
 	bool any = false;
 
 	for (const char *p = text; *p; p++)
-		tokens += *p == ',';
+		tokens += *p == *separator;
 
 	struct port_range *ranges = arena_array(arena, tokens, sizeof *ranges);
 	for (const char *p = text;; p++) {
-		size_t len = strcspn(p, ",");
+		size_t len = strcspn(p, separator);
 
-		if (strcmp(endpoint_trim(c->arena, p, len), "*") == 0) {
+		if (strcmp(endpoint_trim(c->arena, p, len), every) == 0) {
 			any = true;
 		} else {
 			if (!endpoint_ports(p, len, &ranges[count], c))
 				return false;
 			if (ranges[count].first == 0) {
 				complain(c, "port 0 is not a port to connect to");
-				suggest(c, "write * for every port");
+				suggest(c, "write %s for every port", every);
 				return false;
 			}
 			count++;
@@ -118,10 +118,16 @@ static bool parse_ports(const char *text, struct arena *arena, struct endpoint_r
 			break;
 	}
 	if (any && count)
-		return complain(c, "cannot mix * with ports: it is all of them already");
+		return complain(c, "cannot mix %s with ports: it is all of them already", every);
 	out->ports = count ? ranges : NULL;
 	out->port_count = merge_ranges(ranges, count);
 	return true;
+}
+
+static bool parse_ports(const char *text, struct arena *arena, struct endpoint_rule *out,
+			struct complaint *c)
+{
+	return endpoint_port_list(text, ",", "*", arena, out, c);
 }
 
 /* ---- addresses ---- */
@@ -320,7 +326,7 @@ bool endpoint_named(const char *name, struct arena *arena, struct endpoint_rule 
 
 /* ---- targets ---- */
 
-char *endpoint_lower(struct arena *arena, const char *text)
+static char *lower_case(struct arena *arena, const char *text)
 {
 	char *lower = arena_strdup(arena, text);
 
@@ -330,9 +336,9 @@ char *endpoint_lower(struct arena *arena, const char *text)
 	return lower;
 }
 
-bool endpoint_group(const char *lower, struct endpoint_rule *out)
+bool endpoint_group(const char *text, struct endpoint_rule *out)
 {
-	out->group = net_group_by_name(lower);
+	out->group = net_group_by_name(text);
 	if (out->group == NET_GROUP_NONE)
 		return false;
 	out->target = TARGET_GROUP;
@@ -353,7 +359,7 @@ static bool parse_target(const char *text, bool deny, struct arena *arena,
 		out->target = TARGET_ANY;
 		return true;
 	}
-	if (endpoint_group(endpoint_lower(c->arena, text), out))
+	if (endpoint_group(lower_case(c->arena, text), out))
 		return true;
 	if (endpoint_is_port(text, c))
 		return false;

@@ -35,7 +35,7 @@ enum endpoint_target {
 	TARGET_SUFFIX, /* "*.example.com" or suffix=: needs a resolver that watches answers */
 };
 
-/* Disjoint; endpoint_group() puts every address into one. Order and ranges: network.md 12.2. */
+/* address_group() puts every address into one; host and local lie across. Order and ranges: network.md 12.2. */
 enum endpoint_group {
 	NET_GROUP_NONE,
 	NET_GROUP_PUBLIC,
@@ -46,6 +46,7 @@ enum endpoint_group {
 	NET_GROUP_MULTICAST,
 	NET_GROUP_HOST, /* loopback and the own interfaces' addresses: facts of the start, struct plan_request */
 	NET_GROUP_RESERVED, /* documentation, benchmarks, 240/4, ...: not public */
+	NET_GROUP_LOCAL,    /* host and link-local */
 	NET_GROUP_COUNT
 };
 
@@ -62,6 +63,7 @@ struct endpoint_rule {
 	enum endpoint_group group;
 	struct address first, last; /* TARGET_NETWORK, both inclusive */
 	const char *name;	    /* lower case, no trailing dot */
+	const char *token;	    /* of network.rules: as written */
 	const struct port_range *ports;
 	size_t port_count; /* 0 = every port */
 };
@@ -99,7 +101,7 @@ void address_network(struct address address, unsigned prefix, struct address *fi
 bool address_embedded(struct address address, struct address *ipv4);
 /* 4 or 6. */
 uint8_t address_family(struct address address);
-enum endpoint_group address_group(struct address address); /* never NET_GROUP_HOST */
+enum endpoint_group address_group(struct address address); /* never NET_GROUP_HOST or _LOCAL */
 /* The ranges that groups consist of, which may lie inside one another; false behind the last one. */
 bool address_group_range(size_t index, struct address *first, struct address *last);
 const char *net_group_name(enum endpoint_group group);
@@ -123,12 +125,15 @@ static inline bool address_equal(struct address a, struct address b)
 bool endpoint_default(const struct policy *policy, enum endpoint_direction direction);
 /* May every port be bound that deny_bind does not name (of the protocols that it names)? With denials and no allow_bind. */
 bool endpoint_binds_open(const struct policy *policy);
+/* Does `by` match all that `rule` matches, whatever they say of it? False when in doubt. */
+bool endpoint_matches_all(const struct endpoint_rule *by, const struct endpoint_rule *rule);
 /* Is everything that `rule` says said by `by` as well? Both allow; false when in doubt. */
 bool endpoint_covers(const struct endpoint_rule *by, const struct endpoint_rule *rule);
 
 /* Every distinct host name in the policy's rules, in order of first appearance, with the origin of the rule. */
 struct endpoint_name {
 	const char *name;
+	const char *key; /* message_key() */
 	struct origin origin;
 };
 bool endpoint_names(const struct policy *policy, struct arena *arena, struct endpoint_name **out,

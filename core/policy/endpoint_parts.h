@@ -20,12 +20,14 @@ bool endpoint_named(const char *name, struct arena *arena, struct endpoint_rule 
 bool endpoint_suffix(const char *name, struct arena *arena, struct endpoint_rule *out,
 		     struct complaint *c);
 /* The name of a group, in lower case: sets target and group. */
-bool endpoint_group(const char *lower, struct endpoint_rule *out);
-char *endpoint_lower(struct arena *arena, const char *text);
+bool endpoint_group(const char *text, struct endpoint_rule *out);
 /* A number that is more likely a port than an address ("443" is 0.0.1.187): complains. */
 bool endpoint_is_port(const char *text, struct complaint *c);
 /* N or LO-HI at most 65535, blanks around the numbers accepted. */
 bool endpoint_ports(const char *text, size_t len, struct port_range *out, struct complaint *c);
+/* Several of them from 1 on, or the word `every`: sets ports and port_count. */
+bool endpoint_port_list(const char *text, const char *separator, const char *every,
+			struct arena *arena, struct endpoint_rule *out, struct complaint *c);
 /* The text without blanks around it. */
 char *endpoint_trim(struct arena *arena, const char *text, size_t len);
 

@@ -35,10 +35,37 @@ bool endpoint_binds_open(const struct policy *policy)
 
 /* ---- comparing ---- */
 
+static bool group_within(enum endpoint_group group, enum endpoint_group by)
+{
+	if (by == NET_GROUP_LOCAL && (group == NET_GROUP_HOST || group == NET_GROUP_LINK_LOCAL))
+		return true;
+	return group == by ||
+	       (group == NET_GROUP_LOOPBACK && (by == NET_GROUP_HOST || by == NET_GROUP_LOCAL));
+}
+
+/* Is the whole network of one group that lies within `by`? The first range that it touches decides. */
+static bool network_within(const struct endpoint_rule *rule, enum endpoint_group by)
+{
+	struct address first, last;
+
+	for (size_t i = 0; address_group_range(i, &first, &last); i++) {
+		bool starts = address_within(rule->first, first, last);
+
+		if (starts && address_within(rule->last, first, last))
+			return group_within(address_group(rule->first), by);
+		if (starts || address_within(first, rule->first, rule->last))
+			return false;
+	}
+	/* IPv6 may carry addresses of other groups. */
+	return by == NET_GROUP_PUBLIC && rule->family == ENDPOINT_IPV4;
+}
+
 static bool covers_target(const struct endpoint_rule *by, const struct endpoint_rule *rule)
 {
 	if (by->target == TARGET_ANY)
 		return true;
+	if (by->target == TARGET_GROUP && rule->target == TARGET_NETWORK)
+		return network_within(rule, by->group);
 	if (by->target != rule->target)
 		return false;
 	switch (by->target) {
@@ -49,7 +76,7 @@ static bool covers_target(const struct endpoint_rule *by, const struct endpoint_
 		       address_within(rule->first, by->first, by->last) &&
 		       address_within(rule->last, by->first, by->last);
 	case TARGET_GROUP:
-		return by->group == rule->group;
+		return group_within(rule->group, by->group);
 	case TARGET_NAME:
 	case TARGET_SUFFIX:
 		return strcmp(by->name, rule->name) == 0;
@@ -73,11 +100,15 @@ static bool covers_ports(const struct endpoint_rule *by, const struct endpoint_r
 	return rule->port_count > 0;
 }
 
+bool endpoint_matches_all(const struct endpoint_rule *by, const struct endpoint_rule *rule)
+{
+	return !(rule->protocols & ~by->protocols) && !(rule->directions & ~by->directions) &&
+	       covers_target(by, rule) && covers_ports(by, rule);
+}
+
 bool endpoint_covers(const struct endpoint_rule *by, const struct endpoint_rule *rule)
 {
-	return by->allow && rule->allow && !(rule->protocols & ~by->protocols) &&
-	       !(rule->directions & ~by->directions) && covers_target(by, rule) &&
-	       covers_ports(by, rule);
+	return by->allow && rule->allow && endpoint_matches_all(by, rule);
 }
 
 /* ---- names ---- */
@@ -87,11 +118,13 @@ enum { NAMES_MAX = 1024 };
 
 struct names {
 	struct arena *arena;
+	struct error *err;
 	struct endpoint_name *list;
 	size_t count, cap;
 };
 
-static void add_name(struct names *names, const struct endpoint_rule *rule, struct origin origin)
+static void add_name(struct names *names, const struct endpoint_rule *rule, enum option_id id,
+		     struct origin origin)
 {
 	if (rule->target != TARGET_NAME || names->count > NAMES_MAX)
 		return;
@@ -100,7 +133,8 @@ static void add_name(struct names *names, const struct endpoint_rule *rule, stru
 			return;
 	names->list = arena_grow(names->arena, names->list, names->count, &names->cap,
 				 sizeof *names->list);
-	names->list[names->count++] = (struct endpoint_name){rule->name, origin};
+	names->list[names->count++] =
+		(struct endpoint_name){rule->name, message_key(id, origin, names->err), origin};
 }
 
 /* A policy out of an image was not parsed here. */
@@ -120,14 +154,14 @@ bool endpoint_names(const struct policy *policy, struct arena *arena, struct end
 	const struct value *allow = policy_value(policy, OPT_net_allow);
 	const struct value *ordered = policy_value(policy, OPT_net_rules);
 	struct complaint c = {.arena = &err->arena};
-	struct names names = {.arena = arena};
+	struct names names = {.arena = arena, .err = err};
 	bool ok = true;
 
 	for (size_t i = 0; i < allow->count; i++) {
 		struct endpoint_rule rule;
 
 		if (endpoint_parse(allow->items[i].text, false, arena, &rule, &c))
-			add_name(&names, &rule, allow->items[i].origin);
+			add_name(&names, &rule, OPT_net_allow, allow->items[i].origin);
 		else
 			ok = refused(&allow->items[i], OPT_net_allow, &c, err);
 	}
@@ -141,7 +175,7 @@ bool endpoint_names(const struct policy *policy, struct arena *arena, struct end
 			continue;
 		}
 		for (size_t k = 0; k < rule_count; k++)
-			add_name(&names, &rules[k], ordered->items[i].origin);
+			add_name(&names, &rules[k], OPT_net_rules, ordered->items[i].origin);
 	}
 	if (names.count > NAMES_MAX)
 		ok = error_add(err, names.list[NAMES_MAX].origin, NULL,

@@ -52,6 +52,8 @@ static bool find_word(const char *text, const struct word *words, size_t count, 
 	return false;
 }
 
+#define WHOLE_FORM "ACTION[:DIRECTION]@TARGET[:PROTOCOL[:PORTS]]"
+
 /* ---- before the @ ---- */
 
 static bool parse_head(const char *head, struct endpoint_rule *out, struct complaint *c)
@@ -71,50 +73,69 @@ static bool parse_head(const char *head, struct endpoint_rule *out, struct compl
 
 /* ---- targets ---- */
 
+/* "any" stands where the word for no group does. */
 static const char *group_at(size_t index, const void *ctx UNUSED)
 {
-	return net_group_name((enum endpoint_group)(index + NET_GROUP_PUBLIC));
+	return index == NET_GROUP_NONE ? "any" : net_group_name((enum endpoint_group)index);
 }
 
-static bool single_label(const char *text, struct complaint *c)
+static bool single_label(const char *text, const char *name, struct complaint *c)
 {
-	const char *near = nearest_name(text, NET_GROUP_HOST, group_at, NULL);
+	const char *near = nearest_name(name, NET_GROUP_COUNT, group_at, NULL);
 
 	complain(c, "\"%s\" is ambiguous: a group, or the name of a host?", text);
 	if (near)
-		suggest(c, "write the group \"%s\", or domain=%s for the host", near, text);
+		suggest(c, "write \"%s\" for the group, or domain=%s for the host", near, text);
 	else
 		suggest(c, "write domain=%s for the host", text);
 	return false;
 }
 
+static const char *without_dots(struct arena *arena, const char *name)
+{
+	size_t len;
+
+	name += strspn(name, ".");
+	len = strlen(name);
+	while (len && name[len - 1] == '.')
+		len--;
+	return arena_strndup(arena, name, len);
+}
+
+/* The forms of names, each by what it starts with. */
+static const struct {
+	char start[8];
+	bool (*parse)(const char *name, struct arena *arena, struct endpoint_rule *out,
+		      struct complaint *c);
+} forms[] = {{"suffix=", endpoint_suffix}, {"domain=", endpoint_named}, {"*.", endpoint_suffix}};
+
 static bool parse_target(const char *text, struct arena *arena, struct endpoint_rule *out,
 			 struct complaint *c)
 {
-	const char *lower = endpoint_lower(c->arena, text);
-
 	if (!*text) {
 		complain(c, "the target is missing");
 		suggest(c, "write any, a group, an address, [IPV6] or a host name");
 		return false;
 	}
-	if (strcmp(lower, "any") == 0) {
+	if (strcmp(text, "any") == 0) {
 		out->target = TARGET_ANY;
 		return true;
 	}
-	if (endpoint_group(lower, out))
+	if (endpoint_group(text, out))
 		return true;
+	if (strcmp(text, "dns") == 0 || strncmp(text, "unix=", 5) == 0)
+		return complain(c, "the target \"%s\" is not available in this version", text);
 	if (strcmp(text, "*") == 0) {
 		complain(c, "unknown target \"*\"");
 		suggest(c, "write any");
 		return false;
 	}
-	if (strncmp(lower, "suffix=", 7) == 0)
-		return endpoint_suffix(lower + 7 + (lower[7] == '.'), arena, out, c);
-	if (strncmp(lower, "*.", 2) == 0)
-		return endpoint_suffix(lower + 2, arena, out, c);
-	if (strncmp(lower, "domain=", 7) == 0)
-		return endpoint_named(lower + 7, arena, out, c);
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		size_t n = strlen(forms[i].start);
+
+		if (strncmp(text, forms[i].start, n) == 0)
+			return forms[i].parse(without_dots(c->arena, text + n), arena, out, c);
+	}
 	if (endpoint_is_port(text, c))
 		return false;
 	enum found found = endpoint_network(text, out, c);
@@ -122,8 +143,8 @@ static bool parse_target(const char *text, struct arena *arena, struct endpoint_
 		return found == FOUND;
 	if (strchr(text, '/'))
 		return complain(c, "\"%s\" is no network: write ADDRESS/PREFIX", text);
-	return endpoint_named(text, arena, out, c) &&
-	       (strchr(text, '.') || single_label(out->name, c));
+	return endpoint_named(without_dots(c->arena, text), arena, out, c) &&
+	       (strchr(text, '.') || single_label(text, out->name, c));
 }
 
 /* "[IPV6]" or "[IPV6/PREFIX]". What follows the bracket, or NULL after complaining. */
@@ -177,17 +198,13 @@ static bool parse_protocol(const char *text, struct endpoint_rule *out, struct c
 static bool parse_rule_ports(const char *text, struct arena *arena, struct endpoint_rule *out,
 			     struct complaint *c)
 {
-	struct port_range *range;
-
-	if (strcmp(text, "any") == 0)
-		return true;
-	range = arena_new(arena, struct port_range);
-	if (!endpoint_ports(text, strlen(text), range, c)) {
-		suggest(c, "write any, a port, or a range 8000-8010");
+	if (!endpoint_port_list(text, "+", "any", arena, out, c)) {
+		suggest(c,
+			"write any, a port from 1 to 65535, a range 8000-8010, or a list 80+443");
 		return false;
 	}
-	out->ports = range;
-	out->port_count = 1;
+	if (!out->port_count)
+		return true;
 	/* ICMP has no ports, so a rule with ports says nothing about it. */
 	out->protocols &= (uint8_t)(ENDPOINT_TCP | ENDPOINT_UDP);
 	return out->protocols || complain(c, "icmp has no ports");
@@ -208,7 +225,7 @@ static bool parse_tail(const char *rest, struct arena *arena, struct endpoint_ru
 	}
 	if (*p) {
 		complain(c, "too many fields: \"%s\"", p + 1);
-		suggest(c, "write ACTION[:DIRECTION]@TARGET[:PROTOCOL[:PORTS]]");
+		suggest(c, "write " WHOLE_FORM);
 		return false;
 	}
 	if (parts[0] && !parse_protocol(parts[0], out, c))
@@ -218,6 +235,11 @@ static bool parse_tail(const char *rest, struct arena *arena, struct endpoint_ru
 		return complain(c, "icmp rules have the direction egress only");
 	if (parts[1] && !parse_rule_ports(parts[1], arena, out, c))
 		return false;
+	if ((out->directions & ENDPOINT_INGRESS) && out->name) {
+		complain(c, "who connects has an address and no name");
+		suggest(c, "for ingress write any, a group or an address");
+		return false;
+	}
 	if (out->directions == ENDPOINT_INGRESS)
 		out->protocols &= (uint8_t)(ENDPOINT_TCP | ENDPOINT_UDP);
 	return true;
@@ -228,11 +250,11 @@ static bool parse_token(const char *token, struct arena *arena, struct endpoint_
 {
 	const char *at = strchr(token, '@'), *rest = NULL;
 
-	*out = (struct endpoint_rule){0};
+	*out = (struct endpoint_rule){.token = token};
 	if (!at) {
-		complain(c, "\"%s\" has no \"@\"", token);
+		complain(c, "\"%s\" has no \"@\", expected " WHOLE_FORM, token);
 		if (token[strspn(token, "0123456789-")] == '\0')
-			suggest(c, "a rule has one port or range; repeat the rule for another");
+			suggest(c, "several ports of a rule are joined by +: 80+443");
 		else
 			suggest(c, "write allow@TARGET or deny@TARGET");
 		return false;
@@ -263,7 +285,7 @@ bool endpoint_parse_tokens(const char *text, struct arena *arena, struct endpoin
 	*count = 0;
 	for (const char *p = text;; p++) {
 		size_t n = strcspn(p, ",");
-		const char *token = endpoint_trim(c->arena, p, n);
+		const char *token = endpoint_trim(arena, p, n);
 
 		if (*token && !parse_token(token, arena, &(*out)[(*count)++], c))
 			return false;

@@ -14,6 +14,7 @@ struct parser {
 	struct error *err;
 	struct value_context context;
 	bool ok;
+	bool malformed;		      /* by more than values that were read one by one */
 	const char *given[OPT_COUNT]; /* the spelling, for "given twice" */
 	/* The oldest way to write network rules: hosts and ports apart. */
 	struct value hosts, ports;
@@ -49,6 +50,13 @@ static struct origin typed(const char *flag)
 static void fail(struct parser *p)
 {
 	p->ok = false;
+	p->malformed = true;
+}
+
+/* These the reference reads with its arguments; all others it reads later, and ends like with any failure of its own. */
+static bool read_early(enum option_kind kind)
+{
+	return kind == KIND_BOOL || kind == KIND_UINT || kind == KIND_DURATION || kind == KIND_USER;
 }
 
 /* ---- unknown flags ---- */
@@ -186,8 +194,10 @@ static void add_value(struct parser *p, enum option_id id, const char *text, con
 	default:
 		break;
 	}
-	if (!policy_add_in(policy, id, text, &p->context, typed(flag), p->err))
-		fail(p);
+	if (policy_add_in(policy, id, text, &p->context, typed(flag), p->err))
+		return;
+	p->ok = false;
+	p->malformed |= read_early((enum option_kind)options[id].kind);
 }
 
 /* Scalars and booleans are given once: the second is more likely a mistake than a change of mind. */
@@ -433,6 +443,7 @@ bool flags_parse(char **argv, const struct surroundings *s, struct command_line 
 	}
 	join_hosts_and_ports(&p);
 	policy_settle(&out->policy);
+	out->malformed = p.malformed;
 	if (!p.ok)
 		*usage = true;
 	return p.ok;

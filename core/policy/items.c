@@ -219,8 +219,7 @@ static const struct {
 	[KIND_PUBLISH] = {parse_publish, "port mapping"},
 };
 
-/* A flag as typed names the option already; a file position, --set and the API do not. */
-static const char *message_key(enum option_id id, struct origin origin, struct error *err)
+const char *message_key(enum option_id id, struct origin origin, struct error *err)
 {
 	if (origin.file && origin.line == 0 && strcmp(origin.file, "--set") != 0)
 		return NULL;

@@ -65,6 +65,7 @@ struct command_line {
 	size_t policy_count, policy_cap;
 	char **command; /* after "--", NULL-terminated; NULL when there is none */
 	bool help, help_all;
+	bool malformed; /* a usage error to the reference as well, which reads rules, sizes and paths later */
 };
 /* Parses argv[1..] of a subcommand that takes policy options. Usage errors (exit status 2) set *usage. */
 bool flags_parse(char **argv, const struct surroundings *s, struct command_line *out, bool *usage,

@@ -174,6 +174,8 @@ enum option_id option_by_flag(const char *flag);
 enum option_id option_by_letter(char letter);
 /* "filesystem.read" or "--fs-read" for messages about the option itself; static storage is not used: text lives in `arena`. */
 const char *option_name(struct arena *arena, enum option_id id, bool as_flag);
+/* The key for a diagnostic: a flag as typed names the option already (NULL); a file position, --set and the API do not. */
+const char *message_key(enum option_id id, struct origin origin, struct error *err);
 /* An item rendered so that policy_add() reads it back to the same item. */
 void item_render(const struct item *item, enum option_id id, struct str *out);
 

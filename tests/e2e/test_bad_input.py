@@ -1,5 +1,6 @@
 """Bad input: every malformed flag and policy file gives status 2 or 125, a message that says where, and no started program."""
 
+import json
 import os
 
 import pytest
@@ -17,7 +18,7 @@ FLAGS = """
 --net-allow=tcp://*:0 --net-allow=tcp://*:65536 --net-allow=tcp://*:x --net-allow=tcp://*:22-21 --net-allow= --net-allow=tcp:// --net-allow=icmp
 --net-allow=sctp://x:1 --net-allow=host.test:0 --net-allow=u@host.test --net-allow=host.test/path --net-allow=443 --net-allow=[::1] --net-allow=*.example.com
 --net-deny=host.test --net-deny=10.0.0.0/33 --net-deny=10/8 --net-deny= --net-deny-bind=* --net-deny-bind=70000 --net-allow-bind=sctp://1
---net-rule=allow --net-rule=alow@any --net-rule=allow@privat --net-rule=allow@any:443 --net-rule=allow@::1 --net-rule=allow@any:tcp:9-8 --net-rule=deny@host.test
+--net-rule=allow --net-rule=alow@any --net-rule=allow@privat --net-rule=allow@any:443 --net-rule=allow@::1 --net-rule=allow@any:tcp:9-8 --net-rule=deny:ingress@host.test --net-rule=allow@any:tcp:0 --net-rule=allow@dns
 --port=80 --port=80:0 --port=80:80/sctp --port=localhost:80:80 --port=::1:80:80 --net-default=x --net-default-egress= --net-deny-errno=EINVAL --max-connections=0
 --extra-deny-syscall=nosuchcall --extra-deny-syscall= --extra-allow-syscall=nosuchgroup --extra-allow-syscall=mount
 --allow-degraded=nothing --disable=nothing --disable=fs-refer
@@ -39,6 +40,26 @@ def test_malformed_flag(flag, scratch):
     name = flag.split("=")[0]
     assert name in result.err, f"the message names the flag\n{result}"
     assert "Sanitizer" not in result.err
+
+
+def test_usage_errors_as_json():
+    for words in (["--json", "run", "--cpus=x"], ["run", "--json", "--cpus=x"], ["run", "--cpus=x", "--json"], ["confine", "--json", "--cpus=x"], ["preload", "--json", "--cpus=x"]):
+        done = sandlock(*words, "--", "true")
+        assert done.status == 2, done
+        error = json.loads(done.err)["error"]
+        assert error["code"] == 2 and error["file"] == "--cpus", done
+    done = sandlock("run", "--json", "--no-such-option", "--", "true")
+    assert "no-such-option" in json.loads(done.err)["error"]["message"], done
+
+
+def test_statuses_of_the_reference():
+    """Rules, sizes and words are read late there, numbers and durations with the arguments."""
+    flags = {"--net-allow=10.0.0.1:99999": 1, "--net-deny=host.test": 1, "--net-allow-bind=x": 1, "--memory=12Q": 1, "--on-exit=x": 1,
+             "--nonsense": 2, "--max-processes=x": 2, "--timeout=x": 2, "--clean-env=x": 2}
+    for flag, status in flags.items():
+        assert run(flag, cmd="true").status == 2
+        assert run(flag, cmd="true", env=clean_environment(SANDLOCK_EXIT_COMPAT="1")).status == status, flag
+    assert run("--nonsense", "--net-deny=host.test", cmd="true", env=clean_environment(SANDLOCK_EXIT_COMPAT="1")).status == 2
 
 
 def test_name_of_65_bytes():

@@ -144,6 +144,15 @@ def test_published_port(kind):
             child.kill()
 
 
+def test_a_published_port_that_is_denied_starts_nothing(tmp_path):
+    policy = tmp_path / "p.yaml"
+    policy.write_text("version: 1\nnetwork:\n  deny_bind: [80-90]\n")
+    policy.chmod(0o600)
+    done = run("-p", str(policy), "--port", "0:85", cmd=["/bin/echo", "started"])
+    assert done.status == 125 and done.out == "", done
+    assert "--port" in done.err and f'network.deny_bind "80-90" at {policy}:3' in done.err, done
+
+
 def test_a_port_that_is_taken_is_told_at_the_start():
     with Server("127.0.0.1") as server:
         done = run("--port", f"{server.port}:80", cmd=["/bin/echo", "started"])

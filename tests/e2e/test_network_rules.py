@@ -41,7 +41,7 @@ def test_ports_alone_need_no_supervisor():
         done = connects("--no-supervisor", "--net-allow", f"tcp://*:{server.port}", to=[(ALLOWED, server.port), (OTHER, other.port)])
         assert done.out.split() == ["ping", "PermissionError"], done
         refused = connects("--no-supervisor", *rule(server), to=[])
-        assert refused.status == 125 and "--net-allow" in refused.err, refused
+        assert refused.status == 125 and 'error: --net-allow: "tcp://' in refused.err, refused
 
 
 def test_networks_and_port_lists():
@@ -68,6 +68,29 @@ def test_ordered_rules_first_match():
         assert done.out.split() == ["ping", "ping"], done
         done = connects("--net-rule", f"deny@{OTHER}:tcp", "--net-default-egress", "allow", to=[(ALLOWED, first.port), (OTHER, second.port)])
         assert done.out.split() == ["ping", REFUSED], done
+
+
+def test_ordered_rules_deny_a_name():
+    """Every address that the name has at the start; another address of this machine is not one of them."""
+    with Server("127.0.0.1") as named, Server(OTHER) as other:
+        to = [("127.0.0.1", named.port), (OTHER, other.port)]
+        for name in ("domain=localhost", "domain=.LOCALHOST."):
+            done = connects("--net-rule", f"deny@{name}:tcp,allow@loopback:tcp:{named.port}+{other.port}", to=to)
+            assert done.out.split() == [REFUSED, "ping"], done
+        assert named.connections == 0
+    refused = connects("--net-deny", "localhost", to=[])
+    assert refused.status == 2 and "--net-deny" in refused.err, refused
+
+
+def test_each_error_of_a_rule_is_said_once(tmp_path):
+    done = connects("--net-allow", "*.example.com:443", to=[])
+    assert done.status == 125 and done.err.count("DNS forwarder") == 1, done
+    policy = tmp_path / "p.yaml"
+    policy.write_text("version: 1\nnetwork:\n  allow: ['no-such-host.invalid:443']\n  rules: ['allow@*.example.com']\n")
+    policy.chmod(0o600)
+    done = connects("-p", str(policy), to=[])
+    assert done.status == 125 and done.err.count("DNS forwarder") == 1, done
+    assert f"{policy}:3:11: network.allow: failed to resolve host" in done.err, done
 
 
 def test_deny_errno():
@@ -97,6 +120,24 @@ def test_no_ipv6():
 def test_no_net_and_rules_contradict():
     done = connects("--no-net", "--net-allow", "*", to=[])
     assert done.status == 125 and "--no-net" in done.err and "--net-allow" in done.err, done
+    flags = ["--net-default-egress", "deny", "--net-default-ingress", "allow", "--net-rule", "deny@any"]
+    done = connects("--no-net", *flags, to=[])
+    assert done.status == 125 and all(flag in done.err for flag in flags[::2]), done
+
+
+def test_no_net_closes_every_family_with_one_answer():
+    code = """
+    import ctypes, os
+    socket = ctypes.CDLL(None, use_errno=True).socket
+    def answer(family, kind):
+        fd = socket(family, kind, 0)
+        return 0 if fd >= 0 else ctypes.get_errno()
+    families = [f for f in range(46) if f not in (1, 16)]  # AF_UNIX, AF_NETLINK
+    print(sorted({answer(f, kind) for f in families for kind in (1, 2, 3, 5)}), answer(1, 1), answer(16, 3))
+    """
+    for options in ([], ["--no-ipv6"], ["--no-supervisor"]):
+        done = python("--no-net", *options, code=textwrap.dedent(code))
+        assert done.out.startswith("[13] 0 "), done
 
 
 # ---------------------------------------------------------------- datagrams
@@ -325,6 +366,32 @@ def test_explain(tmp_path):
     assert done.status == 1 and "default" in done.out, done
     done = explain("connect", "127.0.0.9:53/udp")
     assert done.status == 0 and f"{policy}:5:" in done.out, done
-    assert explain("bind", "8080").status == 0 and explain("bind", "8081").status == 1
+    done = explain("bind", "8080")
+    assert done.status == 0 and f"8080 ({policy}:7:" in done.out, done
+    done = explain("bind", "8081/udp")
+    assert done.status == 1 and "to allow: --net-allow-bind udp://8081\n" in done.out, done
     data = json.loads(sandbox.sandlock("policy", "explain", "--json", str(policy), "connect", "127.0.0.2:80").out)
-    assert data["verdict"] == "allow", data
+    assert data["verdict"] == "allow" and "suggest" not in data["answers"][0], data
+
+
+def test_explain_names_what_decides_and_what_would_allow():
+    def answer(*words):
+        options = words[words.index("--"):] if "--" in words else []
+        done = sandbox.sandlock("policy", "explain", "--json", "base-system", *words)
+        (answer,) = json.loads(done.out)["answers"]
+        assert done.status == (answer["verdict"] == "deny"), done
+        if not options and answer["verdict"] == "deny":
+            again = sandbox.sandlock("policy", "explain", "base-system", *words, "--", *answer["suggest"].split())
+            assert again.status == 0, again
+        return answer["rule"], answer["origin"], answer.get("suggest")
+
+    assert answer("connect", "127.0.0.2:80") == ("default", "", "--net-allow tcp://127.0.0.2:80")
+    assert answer("connect", "[::1]:53/udp") == ("default", "", "--net-allow udp://[::1]:53")
+    assert answer("connect", "127.0.0.2/icmp") == ("default", "", "--net-allow icmp://127.0.0.2")
+    assert answer("bind", "80") == ("default", "", "--net-allow-bind 80")
+    assert answer("connect", "127.0.0.2:80", "--", "--net-deny", "loopback") == ("loopback", "--net-deny", "drop loopback")
+    assert answer("bind", "80", "--", "--net-deny-bind", "80-81") == ("80-81", "--net-deny-bind", "drop 80-81")
+    assert answer("bind", "80", "--", "--port", "0:80") == ("0:80", "--port", None)
+    assert answer("connect", "[::1]:80", "--", "--net-allow", "*", "--no-ipv6") == ("network.ipv6: false", "--no-ipv6", "drop network.ipv6: false")
+    assert answer("connect", "127.0.0.2:80", "--", "--no-net")[0] == "network.disable: true"
+    assert answer("connect", "127.0.0.2:80", "--", "--no-supervisor")[2] == "--net-allow tcp://*:80"

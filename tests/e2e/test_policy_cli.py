@@ -48,6 +48,13 @@ def test_show(home):
     assert sandlock("policy", "show", "no-such-policy", env=home).status == 125
 
 
+def test_shown_booleans_are_booleans(home, scratch):
+    shown = sandlock("policy", "show", "mine", "--", "--clean-env", "--no-ipv6", env=home).out
+    assert "  clean_env: true\n" in shown and "  ipv6: false\n" in shown, shown
+    (scratch / "old.toml").write_text("[program]\nclean_env = true\n")
+    assert "  clean_env: true\n" in sandlock("policy", "import", str(scratch / "old.toml"), env=home).out
+
+
 def test_shown_policy_can_be_run(home, scratch):
     shown = sandlock("policy", "show", "mine", env=home).out
     (scratch / "again.yaml").write_text(shown)

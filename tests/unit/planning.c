@@ -43,7 +43,7 @@ void planning_add_at(struct planning *p, enum option_id id, const char *text, co
 
 void planning_add(struct planning *p, enum option_id id, const char *text)
 {
-	planning_add_at(p, id, text, "--flag", 0);
+	planning_add_at(p, id, text, "test.yaml", 1);
 }
 
 struct planning planning_with(int abi, const struct pair *pairs)

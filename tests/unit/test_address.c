@@ -27,6 +27,13 @@ static void groups(void **state UNUSED)
 		{"::169.254.169.254", NET_GROUP_METADATA},
 		{"100.100.100.200", NET_GROUP_METADATA},
 		{"168.63.129.16", NET_GROUP_METADATA},
+		{"169.254.170.1", NET_GROUP_LINK_LOCAL},
+		{"169.254.170.2", NET_GROUP_METADATA},
+		{"169.254.170.23", NET_GROUP_METADATA},
+		{"64:ff9b::169.254.170.2", NET_GROUP_METADATA},
+		{"192.0.0.191", NET_GROUP_RESERVED},
+		{"192.0.0.192", NET_GROUP_METADATA},
+		{"fd00:ec2::23", NET_GROUP_METADATA},
 		{"fd00:ec2::254", NET_GROUP_METADATA},
 		{"fd00:ec2::253", NET_GROUP_PRIVATE},
 		{"168.63.129.15", NET_GROUP_PUBLIC},
@@ -115,10 +122,10 @@ static void groups(void **state UNUSED)
 	EACH(row, rows)
 	if (address_group(parsed(row->text)) != row->group)
 		fail_msg("%s: %s", row->text, net_group_name(address_group(parsed(row->text))));
-	for (enum endpoint_group g = NET_GROUP_PUBLIC; g <= NET_GROUP_HOST; g++)
+	for (enum endpoint_group g = NET_GROUP_PUBLIC; g < NET_GROUP_COUNT; g++)
 		assert_int_equal(net_group_by_name(net_group_name(g)), g);
 	assert_int_equal(net_group_by_name("none"), NET_GROUP_NONE);
-	assert_int_equal(net_group_by_name("reserved"), NET_GROUP_NONE);
+	assert_int_equal(net_group_by_name("Public"), NET_GROUP_NONE);
 	assert_string_equal(net_group_name(NET_GROUP_COUNT), "none");
 }
 

@@ -283,10 +283,22 @@ static void toml_loads_again(void **state UNUSED)
 static void toml_refuses_what_it_cannot_hold(void **state UNUSED)
 {
 	static const char *const texts[] = {
-		"filesystem: {read_if_exists: [/opt]}\n", "filesystem: {read: ['/opt?']}\n",
-		"filesystem: {read: ['/a$${b}']}\n",	  "lifecycle: {timeout: 5}\n",
+		"filesystem: {read_if_exists: [/opt]}\n",
+		"filesystem: {read: ['/opt?']}\n",
+		"filesystem: {read: ['/a$${b}']}\n",
+		"lifecycle: {timeout: 5}\n",
 		"syscalls: {nestable: true}\n",
+		"network: {allow: ['tcp://*:80-90']}\n",
+		"network: {allow: ['private:80']}\n",
+		"network: {deny: [metadata]}\n",
+		"network: {allow: ['*.a.test:80']}\n",
+		"network: {allow: ['tcp+udp://10.0.0.1:80']}\n",
+		"network: {allow: ['icmpv4://*']}\n",
+		"network: {allow_bind: ['udp://53']}\n",
 	};
+	static const char held[] =
+		"network: {allow: ['tcp://a-b.test:80,81', '[::1]:443', 'udp://*:53', 'icmp://*', "
+		"'my-v4.test', ':80'], deny: ['fc00::/7', '10.0.0.0/8:22'], allow_bind: [80, 90-91]}\n";
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		CLEANUP(arena_free) struct arena arena = {0};
@@ -298,6 +310,14 @@ static void toml_refuses_what_it_cannot_hold(void **state UNUSED)
 		assert_false(render_toml(&policy, false, &out, &err));
 		assert_int_equal(err.errors, 1);
 	}
+
+	CLEANUP(arena_free) struct arena arena = {0};
+	auto_error err = {0};
+	auto_str out = {0};
+	struct policy policy;
+
+	load(held, false, &arena, &policy);
+	assert_true(render_toml(&policy, false, &out, &err));
 }
 
 static void names_that_are_not_text_are_refused(void **state UNUSED)
@@ -322,13 +342,14 @@ static void json_has_types(void **state UNUSED)
 	struct policy policy;
 
 	load("limits: {processes: 7}\nprogram: {clean_env: true, env: {A: b}}\n"
-	     "filesystem: {read: [/usr]}\n",
+	     "filesystem: {read: [/usr]}\nnetwork: {allow_bind: [80, 90-91, 'udp://53']}\n",
 	     false, &arena, &policy);
 	json_object(&j, NULL);
 	render_json(&policy, false, &j, &err);
 	json_end_object(&j);
 	assert_string_equal(str_text(&out),
 			    "{\"filesystem\":{\"read\":[\"/usr\"]},"
+			    "\"network\":{\"allow_bind\":[80,\"90-91\",\"udp://53\"]},"
 			    "\"program\":{\"env\":{\"A\":\"b\"},\"clean_env\":true},"
 			    "\"limits\":{\"processes\":7}}");
 }
@@ -368,6 +389,13 @@ static void warnings(void **state UNUSED)
 	assert_warns("filesystem: {write_if_exists: [/sys/kernel]}\n", "W208");
 	assert_warns("protection: {disable: [net-tcp]}\n", "W210");
 	assert_warns("filesystem: {read: [/usr, /usr/lib?]}\n", "W207");
+	assert_warns("network: {rules: [deny@private, 'allow@10.0.0.1:tcp:80']}\n", "W211");
+	assert_warns("network: {rules: ['allow@any:tcp:443,allow@public:tcp:443']}\n", "W211");
+	assert_warns("network: {deny: [private], allow: ['tcp://10.0.0.0/8:80']}\n", "W211");
+	assert_warns("network: {deny: [local], rules: [allow@loopback:tcp]}\n", "W211");
+	assert_warns("network: {rules: ['allow@10.0.0.1:tcp', deny@private, 'allow@any:tcp:443'], "
+		     "deny: ['tcp://*:22', metadata], allow: ['link-local:80', '*:22']}\n",
+		     NULL);
 	assert_warns("filesystem: {read: [/usr], read_noexec: ['/dev/null?'], "
 		     "write_if_exists: [/srv/data]}\n",
 		     NULL);

@@ -208,6 +208,17 @@ static void test_own_addresses(void **state UNUSED)
 	DENIES(t, ENDPOINT_TCP, "64:ff9b::192.168.1.5", 1);
 	DENIES(t, ENDPOINT_TCP, "fd00::5", 1);
 	ALLOWS(t, ENDPOINT_TCP, "192.168.1.6", 1);
+	ALLOWS(t, ENDPOINT_TCP, "169.254.1.1", 1);
+
+	/* Those and the link's, but not its metadata. */
+	struct endpoint_table u = TABLE(true, rule(false, DUAL, "local", NULL, 0, 0));
+
+	DENIES(u, ENDPOINT_TCP, "127.0.0.1", 1);
+	DENIES(u, ENDPOINT_TCP, "192.168.1.5", 1);
+	DENIES(u, ENDPOINT_TCP, "169.254.1.1", 1);
+	DENIES(u, ENDPOINT_TCP, "fe80::1", 1);
+	ALLOWS(u, ENDPOINT_TCP, "169.254.169.254", 1);
+	ALLOWS(u, ENDPOINT_TCP, "192.168.1.6", 1);
 }
 
 static void test_icmp(void **state UNUSED)

@@ -366,12 +366,12 @@ static uint32_t golden_socket(uint32_t features, unsigned domain, unsigned type,
 		return (features & WHEN_NO_NETLINK) || protocol != 0 ? DENIED(EAFNOSUPPORT)
 		       : (features & WHEN_NETLINK)		     ? SECCOMP_RET_USER_NOTIF
 								     : SECCOMP_RET_ALLOW;
+	if (features & WHEN_NO_INET)
+		return DENIED(EACCES);
 	if (domain != AF_INET && domain != AF_INET6)
 		return DENIED(EAFNOSUPPORT);
 	if (domain == AF_INET6 && (features & WHEN_NO_INET6))
 		return DENIED(EAFNOSUPPORT);
-	if (features & WHEN_NO_INET)
-		return DENIED(EACCES);
 	switch (type & 0xf) {
 	case SOCK_STREAM:
 		return protocol == 0 || protocol == IPPROTO_TCP ? SECCOMP_RET_ALLOW
@@ -400,6 +400,7 @@ static void test_sockets(void **state UNUSED)
 					STANDARD & ~(WHEN_NO_UDP | WHEN_NO_ICMP),
 					STANDARD | WHEN_NO_INET,
 					STANDARD | WHEN_NO_INET6,
+					STANDARD | WHEN_NO_INET | WHEN_NO_INET6,
 					KERNEL_ONLY,
 					STANDARD & ~WHEN_NETLINK};
 	static const unsigned bits[] = {0, SOCK_CLOEXEC, SOCK_NONBLOCK,
