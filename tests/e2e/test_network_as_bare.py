@@ -103,7 +103,7 @@ def test_sendmsg_takes_what_there_is_room_for():
         except BlockingIOError: pass
         if not begun: reader.start(); begun = True
         if sent < len(data) and not poll.poll(5): print("no edge"); break
-    print("sent", sent); c.close(); reader.join()
+    c.close(); reader.join(); print("sent", sent)
     """
     both(code, *OPEN, "--net-allow", "127.0.0.2", "-w", "/tmp")
 
