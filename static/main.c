@@ -36,7 +36,9 @@ const struct command commands[] = {
 	 "  import FILE.toml           the YAML form on standard output\n"
 	 "  export NAME                the TOML form on standard output\n"
 	 "  delete NAME [--yes]        remove a policy of your own\n"},
-	{"ps", "list\0ls", 0, ps_main, "list your running sandboxes, with their ports", ""},
+	{"ps", "list\0ls", 0, ps_main, "list your running sandboxes, with their ports",
+	 "[--json]\n"
+	 "  --json                     an array: names, process ids, ports, what was trapped and denied\n"},
 	{"completion", "", 0, completion_main, "print a completion script", "bash|zsh|fish"},
 	{"man", "", 0, man_main, "print a manual page", "[1|5]"},
 	{"help", "", 0, help_main, "help on a command", "[COMMAND]"},
