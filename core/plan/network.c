@@ -246,24 +246,29 @@ static bool refuse_datagrams(const struct networking *n)
 	return false;
 }
 
-/* May the program join multicast groups? When it may send there, or anywhere. */
+/* May the program join multicast groups? When it may send to some. */
 static bool allows_multicast(const struct networking *n)
 {
-	if (n->udp.shape == SHAPE_OPEN)
-		return true;
+	if (!n->udp.sockets)
+		return false;
+	/* In the order they are tried. */
 	for (size_t i = 0; i < n->rule_count; i++) {
 		const struct endpoint_rule *rule = &n->rules[i];
+		/* A few ports of everybody's are not about groups. */
+		bool any = rule->target == TARGET_ANY && !rule->port_count;
+		bool group = rule->target == TARGET_GROUP && rule->group == NET_GROUP_MULTICAST;
+		bool network = rule->target == TARGET_NETWORK &&
+			       address_group(rule->first) == NET_GROUP_MULTICAST &&
+			       address_group(rule->last) == NET_GROUP_MULTICAST;
 
-		if (!rule->allow || !(rule->protocols & ENDPOINT_UDP))
+		if (!(rule->protocols & ENDPOINT_UDP) || !(rule->directions & ENDPOINT_EGRESS))
 			continue;
-		if (rule->target == TARGET_GROUP && rule->group == NET_GROUP_MULTICAST)
+		if (rule->allow && (any || group || network))
 			return true;
-		if (rule->target == TARGET_NETWORK &&
-		    address_group(rule->first) == NET_GROUP_MULTICAST &&
-		    address_group(rule->last) == NET_GROUP_MULTICAST)
-			return true;
+		if (!rule->allow && (any || (group && !rule->port_count)))
+			return false;
 	}
-	return false;
+	return n->b->plan->net.table.allow_egress;
 }
 
 static int deny_errno(const struct policy *policy)

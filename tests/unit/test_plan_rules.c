@@ -126,14 +126,25 @@ static void test_grants(void **state UNUSED)
 static void test_multicast(void **state UNUSED)
 {
 	static const struct {
+		enum option_id option;
 		const char *rule;
 		bool closed;
-	} cases[] = {{"udp://*:53", true},	 {"udp://*", false},
-		     {"udp://multicast", false}, {"udp://224.0.0.251:5353", false},
-		     {"tcp://*", true},		 {"udp://10.0.0.0/8", true}};
+	} cases[] = {
+		{OPT_net_allow, "udp://*:53", true},
+		{OPT_net_allow, "udp://*", false},
+		{OPT_net_allow, "udp://multicast", false},
+		{OPT_net_allow, "udp://224.0.0.251:5353", false},
+		{OPT_net_allow, "tcp://*", true},
+		{OPT_net_allow, "udp://10.0.0.0/8", true},
+		{OPT_net_deny, "udp://203.0.113.9", false},
+		{OPT_net_deny, "udp://multicast", true},
+		{OPT_net_deny, "*", true},
+		{OPT_net_rules, "allow@multicast:udp,deny@any", false},
+		{OPT_net_rules, "deny@any,allow@multicast:udp", true},
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		WITH(p, 10, {cases[i].rule, OPT_net_allow})
+		WITH(p, 10, {cases[i].rule, cases[i].option})
 		{
 			assert_true(planning_build(&p));
 			if (!!(p.plan.features & WHEN_NO_MULTICAST) != cases[i].closed)
