@@ -34,6 +34,15 @@ static const handler handlers[HANDLER_COUNT] = {
 	[HANDLER_landlock] = handle_landlock,
 };
 
+/* These deal with numbers and with what is the supervisor's own: nothing of the program's can make them wait. A timer costs more than
+ * they do. */
+static const bool brisk[HANDLER_COUNT] = {
+	[HANDLER_clone_process] = true,
+	[HANDLER_own_task] = true,
+	[HANDLER_uname] = true,
+	[HANDLER_signal] = true,
+};
+
 /* A kernel may send more than the struct we know: it says how much (seccomp(2), SECCOMP_GET_NOTIF_SIZES). */
 static union {
 	struct seccomp_notif notif;
@@ -163,11 +172,14 @@ void notify_serve(struct session *s)
 	s->traps_by_nr[slot]++;
 	if (!s->handler_of[slot])
 		s->handler_of[slot] = (uint8_t)(filter_handler(s->record.features, data->nr) + 1);
-	handler answer = handlers[s->handler_of[slot] - 1];
+	unsigned id = s->handler_of[slot] - 1u;
+	handler answer = handlers[id];
 
-	patience_begin(PATIENCE_MS);
+	if (!brisk[id])
+		patience_begin(PATIENCE_MS);
 	struct reply reply = answer ? answer(&call) : reply_fail(ENOSYS);
-	patience_end();
+	if (!brisk[id])
+		patience_end();
 	if (reply.kind == REPLY_FAIL && !reply.outcome)
 		s->denials++;
 	notify_reply(&call, reply);

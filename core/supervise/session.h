@@ -160,6 +160,9 @@ void watch_unlock(void);
 /* supervise.c, with the lock: signals, ends and deadlines that are due. */
 void session_attend(struct session *s);
 
+/* rest.c: gives back pages of the program's file. */
+void rest(void);
+
 /* workers.c */
 /* Threads of ours besides the loop? (Asked by the loop, which starts them.) */
 bool workers_exist(void);

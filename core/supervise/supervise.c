@@ -23,7 +23,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STATUS_SANDLOCK = 125, SECOND = 1000000000, AGAIN_NS = SECOND / 10 };
+enum {
+	STATUS_SANDLOCK = 125,
+	SECOND = 1000000000,
+	AGAIN_NS = SECOND / 10,
+	REST_MS = 100, /* nothing happened for so long: a program at work or asleep */
+};
 
 static struct session session; /* zeroed; the largest object, untouched pages cost nothing */
 
@@ -298,7 +303,7 @@ static bool look_ahead(struct session *s, int *timeout)
 
 static void serve(struct session *s)
 {
-	bool told_holder = false;
+	bool told_holder = false, rested = false;
 	int timeout;
 
 	while (look_ahead(s, &timeout)) {
@@ -310,8 +315,14 @@ static void serve(struct session *s)
 			{.fd = control_events(s), .events = POLLIN},
 		};
 
-		if (poll(fds, ARRAY_LEN(fds), timeout) < 0 && errno != EINTR)
+		bool tired = !rested && (timeout < 0 || timeout > REST_MS);
+		int r = poll(fds, ARRAY_LEN(fds), tired ? REST_MS : timeout);
+		if (r < 0 && errno != EINTR)
 			break;
+		if (r == 0 && tired) {
+			rested = true;
+			rest();
+		}
 		if (fds[0].revents & POLLIN)
 			notify_serve(s);
 		if (fds[0].revents & (POLLHUP | POLLERR))
