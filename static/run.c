@@ -168,9 +168,7 @@ static int start(struct cli *cli, struct start *st, struct plan_request *request
 	host_probe(&st->host);
 	if (!network_facts(policy, &st->arena, &st->host, request, err))
 		return EXIT_SANDLOCK;
-	struct plan_shield *shields = NULL;
-	shields_find(policy, &cli->s, &st->arena, &shields, &request->shield_count, err);
-	request->shields = shields;
+	shields_find(policy, &cli->s, &st->arena, request, err);
 	if (!plan_build(policy, &st->host, request, &st->arena, &st->plan, err) || err->errors ||
 	    !command)
 		return EXIT_SANDLOCK;

@@ -84,20 +84,26 @@ static bool cover(struct shields *sh, const char *path, const char *grant, struc
 	}
 }
 
-static void find_grants(struct shields *sh)
+/* True when the resolved path of one is another than the written. */
+static bool find_grants(struct shields *sh)
 {
 	const struct value *lists[] = {
 		policy_value(sh->policy, OPT_fs_write),
 		policy_value(sh->policy, OPT_fs_write_if_exists),
 	};
+	bool linked = false;
 
 	sh->grants = arena_array(sh->arena, lists[0]->count + lists[1]->count, sizeof *sh->grants);
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-		for (size_t k = 0; k < lists[i]->count; k++)
-			sh->grants[sh->grant_count++] = (struct grant){
-				.path = resolve(sh->arena, lists[i]->items[k].text),
-				.origin = lists[i]->items[k].origin,
-			};
+		for (size_t k = 0; k < lists[i]->count; k++) {
+			const struct item *item = &lists[i]->items[k];
+			const char *path = resolve(sh->arena, item->text);
+
+			linked |= strcmp(path, item->text) != 0;
+			sh->grants[sh->grant_count++] =
+				(struct grant){.path = path, .origin = item->origin};
+		}
+	return linked;
 }
 
 static bool protect(struct shields *sh, const char *path, bool directory)
@@ -123,18 +129,15 @@ static bool protect(struct shields *sh, const char *path, bool directory)
 }
 
 bool shields_find(const struct policy *policy, const struct surroundings *s, struct arena *arena,
-		  struct plan_shield **out, size_t *count, struct error *err)
+		  struct plan_request *request, struct error *err)
 {
 	struct shields sh = {.policy = policy, .arena = arena, .err = err};
 	const char *config = surroundings_env(s, "XDG_CONFIG_HOME");
 	const char *cache;
 	bool ok = true;
 
-	*count = 0;
-	if (policy_bool(policy, OPT_allow_self_modify, false))
-		return true;
-	find_grants(&sh);
-	if (!sh.grant_count)
+	request->linked_grants = find_grants(&sh);
+	if (policy_bool(policy, OPT_allow_self_modify, false) || !sh.grant_count)
 		return true;
 	if (s->home)
 		ok &= protect(&sh, arena_printf(arena, "%s/.config/sandlock", s->home), true);
@@ -150,7 +153,7 @@ bool shields_find(const struct policy *policy, const struct surroundings *s, str
 		if (!file->missing && file->path[0] == '/')
 			ok &= protect(&sh, file->path, false);
 	}
-	*out = sh.list;
-	*count = sh.count;
+	request->shields = sh.list;
+	request->shield_count = sh.count;
 	return ok;
 }

@@ -9,8 +9,9 @@
 #include "plan/plan.h"
 #include "policy/load.h"
 
-/* The mounts that the policy needs, for plan_request; missing directories are made (0700). With --allow-self-modify none. */
+/* What the request is to know of write grants: the mounts that the policy needs (missing directories are made, 0700; with
+ * --allow-self-modify none), and whether there are links in them. */
 bool shields_find(const struct policy *policy, const struct surroundings *s, struct arena *arena,
-		  struct plan_shield **out, size_t *count, struct error *err);
+		  struct plan_request *request, struct error *err);
 
 #endif

@@ -17,8 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 enum { PATH_AT = offsetof(struct sockaddr_un, sun_path), PATH_ROOM = 108, TRIES = 16 };
@@ -138,20 +136,18 @@ static int open_parent(int root, int cwd, const char *path, const char *name)
 	return open_within(root, full, RESOLVE_IN_ROOT);
 }
 
-/* Is the directory of a path, followed from here, the one that the caller sees? Where nothing is mounted in between a view has the
- * same directories. One that is read-only there is no place for a socket. */
+/* Is the directory of a path, followed from here, the one that the caller sees? It may be another one at the next moment: a link
+ * can lead to any place where sockets may be made, so asked only where each of these is the same place here. */
 static bool same_parent(int cwd, const char *path, const char *name, int parent)
 {
 	char text[PATH_ROOM + 1];
 	struct stat here, theirs;
-	struct statfs fs;
 
 	snprintf(text, sizeof text, "%.*s", (int)(name - path), path);
 	auto_fd fd = openat(*text == '/' ? AT_FDCWD : cwd, *text ? text : ".",
 			    O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return fd >= 0 && parent >= 0 && fstat(fd, &here) == 0 && fstat(parent, &theirs) == 0 &&
-	       here.st_ino == theirs.st_ino && here.st_dev == theirs.st_dev &&
-	       fstatfs(parent, &fs) == 0 && !(fs.f_flags & ST_RDONLY);
+	       here.st_ino == theirs.st_ino && here.st_dev == theirs.st_dev;
 }
 
 /* ---- doing it ---- */
@@ -201,7 +197,7 @@ static int bind_path(const struct call *call, int fd, union net_address *address
 	auto_fd parent = open_parent(root, cwd, path, name);
 	if (parent == -ELOOP) /* by /proc/self/fd and the like: it would be our "self" */
 		return -EACCES;
-	if (same || same_parent(cwd, path, name, parent))
+	if (same || ((net.policy.flags & NET_PLAIN_PATHS) && same_parent(cwd, path, name, parent)))
 		return bind_in(fd, *path == '/' ? -1 : cwd, caller.umask, address, len);
 	if (parent < 0)
 		return parent;

@@ -120,8 +120,10 @@ static int take_error(int fd, const struct waiting *what)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error == ECONNRESET)
 		return -ECONNRESET;
-	int r = connect(fd, &what->address.any, what->len) < 0 ? -errno : 0;
-	return error ? -error : r;
+	/* Tells the socket that it is over; what it answers is known. */
+	if (error)
+		connect_now(fd, &what->address, what->len);
+	return error ? -error : -ECONNABORTED;
 }
 
 /* Asking connect() again, not SO_ERROR, takes the result: the socket's state then is what the caller's own connect() would have left. */

@@ -2,6 +2,7 @@
  * Control data. Inet sockets get what is on a list: a routing header would send the packet to somebody who was not judged. Unix
  * sockets get descriptors, as duplicates of the caller's, and never a claim about identities. What is not known is refused.
  */
+#include "net/behalf.h"
 #include "net/message.h"
 
 #include "base/fd.h"
@@ -10,6 +11,7 @@
 #include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The kernel's values: not all are in every C library. */
 struct control_header { /* struct cmsghdr as the kernel has it: C libraries differ about the length */
@@ -26,6 +28,7 @@ enum {
 	TYPE_RIGHTS = 1,
 	TYPE_CREDENTIALS = 2,
 	STATUS_ROOM = 4096,
+	OWN_ROOM = 32, /* of add_identity() */
 };
 
 static const struct {
@@ -161,6 +164,34 @@ static int translate_rights(int task, struct message *m, const struct control_he
 	return 0;
 }
 
+/* The kernel would name our user to the receiver. (It names our process in any case.) */
+static int add_identity(const struct call *call, struct message *m)
+{
+	char status[STATUS_ROOM];
+	const struct control_header header = {.len = HEADER + sizeof(struct ucred),
+					      .level = SOL_SOCKET,
+					      .type = TYPE_CREDENTIALS};
+	char *out = (char *)m->control_out;
+
+	m->own_len = 0;
+	if (net_same_identity(call))
+		return 0;
+	task_status(call, status, sizeof status);
+	const char *uid = status_field(status, "Uid"), *gid = status_field(status, "Gid");
+	if (!uid || !gid)
+		return -ESRCH;
+	const struct ucred ids = {
+		.pid = getpid(),
+		.uid = (uid_t)strtoul(uid, NULL, 10),
+		.gid = (gid_t)strtoul(gid, NULL, 10),
+	};
+	_Static_assert(HEADER + sizeof ids <= OWN_ROOM, "fits before the caller's");
+	memcpy(out, &header, HEADER);
+	memcpy(out + HEADER, &ids, sizeof ids);
+	m->own_len = aligned(header.len);
+	return 0;
+}
+
 int control_translate(const struct call *call, struct message *m)
 {
 	auto_fd task = -1;
@@ -169,8 +200,11 @@ int control_translate(const struct call *call, struct message *m)
 	size_t at = 0;
 	int r;
 
-	m->control_out_len = 0;
-	memset(m->control_out, 0, aligned(m->control_len));
+	memset(m->control_out, 0, aligned(m->control_len) + OWN_ROOM);
+	r = add_identity(call, m);
+	if (r < 0)
+		return r;
+	m->control_out_len = m->own_len;
 	while ((r = next_element(m->control, m->control_len, &at, &header, &data)) > 0) {
 		if (header.level != SOL_SOCKET)
 			continue; /* the kernel overlooks it too */

@@ -2,7 +2,6 @@
  * listen() on a TCP socket that was never bound takes a port by itself, past every bind rule (Landlock has no hook there). It
  * is judged and done on a duplicate of the caller's socket, so that the caller cannot swap it in between.
  */
-#include "net/behalf.h"
 #include "net/bind.h"
 
 #include "base/fd.h"
@@ -116,7 +115,7 @@ struct reply handle_listen(const struct call *call)
 	if (!notify_valid(call))
 		return reply_fail(ESRCH);
 	if (socket.domain == AF_UNIX)
-		r = net_same_identity(call) ? listen_unix(&socket, backlog) : -EACCES;
+		r = listen_unix(&socket, backlog);
 	else if (socket.domain != AF_INET && socket.domain != AF_INET6)
 		r = -EOPNOTSUPP;
 	else

@@ -37,10 +37,12 @@ struct message {
 	size_t vector_count;
 	uint64_t total; /* bytes of payload */
 	size_t control_len, control_out_len;
+	size_t own_len;	      /* at the beginning of control_out: what we say of the sender */
 	int fds[MESSAGE_FDS]; /* duplicates of what SCM_RIGHTS sends */
 	size_t fd_count;
-	uint64_t control[MESSAGE_CONTROL / 8], control_out[MESSAGE_CONTROL / 8];
-	struct iovec vectors[MESSAGE_VECTORS]; /* of the caller */
+	uint64_t control[MESSAGE_CONTROL / 8],
+		control_out[MESSAGE_CONTROL / 8 + 4]; /* and who sends */
+	struct iovec vectors[MESSAGE_VECTORS];	      /* of the caller */
 	struct iovec slice[MESSAGE_VECTORS];
 	char payload[MESSAGE_PAYLOAD];
 };
@@ -65,7 +67,8 @@ size_t vectors_slice(const struct iovec *vectors, size_t count, uint64_t offset,
 /* control.c */
 /* Control data that an inet socket may be given. 0, -EINVAL (malformed), -EPERM. */
 int control_check_inet(const void *control, size_t len);
-/* Control data of a unix socket: descriptors become duplicates, the caller's own credentials go, the result is in control_out. */
+/* Control data of a unix socket: descriptors become duplicates, the caller's credentials become ours, with its user where that is
+ * another one. The result is in control_out. */
 int control_translate(const struct call *call, struct message *m);
 /* Does the text of /proc/TID/status show these ids as the task's own? */
 bool control_own_ids(const char *status, const struct ucred *ids);

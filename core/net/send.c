@@ -123,10 +123,6 @@ static int judge(const struct call *call, const struct net_socket *socket, struc
 	case AF_INET6:
 		return judge_inet(socket, m);
 	case AF_UNIX: {
-		if (!net_same_identity(call)) {
-			m->denied = true;
-			return -EACCES;
-		}
 		int r = m->named ? judge_unix_name(call, socket, m, target) : 0;
 
 		return r < 0 ? r : control_translate(call, m);
@@ -210,7 +206,8 @@ static int64_t send_stream(const struct call *call, const struct net_socket *soc
 		if (sent < 0)
 			return *offset ? (int64_t)*offset : sent;
 		*offset += (uint64_t)sent;
-		m->control_len = m->control_out_len = 0;   /* it went with the first byte */
+		m->control_len = 0; /* it went with the first byte */
+		m->control_out_len = m->own_len;
 		if ((uint64_t)got < wanted && sent == got) /* the caller's memory ends here */
 			return (int64_t)*offset;
 		if (sent < got)

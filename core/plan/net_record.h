@@ -19,6 +19,9 @@ enum net_flag {
 	NET_ALLOW_INGRESS = 1 << 7,
 	NET_JUDGE_ACCEPT =
 		1 << 8, /* peers of TCP sockets are judged when they are accepted, not filtered */
+	NET_PLAIN_PATHS =
+		1
+		<< 9, /* nothing is mounted below a place where sockets may be made: it is the same directory outside */
 };
 
 struct net_record {

@@ -370,6 +370,23 @@ static void choose_outer(struct networking *n)
 	plan->outer_net = plan->handled_net & ~lost;
 }
 
+/* A path below a write grant leads to the same directory in the view as outside it, whatever links a program makes meanwhile. */
+static bool has_plain_paths(const struct building *b)
+{
+	const struct plan *plan = b->plan;
+
+	for (size_t i = 0; i < plan->view.mount_count; i++) {
+		const char *target = plan->view.mounts[i].target;
+
+		for (size_t k = 0; k < plan->rule_count; k++)
+			if ((plan->rules[k].access & LL_MAKE_SOCK) &&
+			    strcmp(target, plan->rules[k].path) != 0 &&
+			    path_beneath(target, plan->rules[k].path))
+				return false;
+	}
+	return !b->request->linked_grants;
+}
+
 static void set_record(struct networking *n)
 {
 	struct plan *plan = n->b->plan;
@@ -392,6 +409,8 @@ static void set_record(struct networking *n)
 		flags |= NET_INGRESS;
 	if (judges_accept(n))
 		flags |= NET_JUDGE_ACCEPT;
+	if (has_plain_paths(n->b))
+		flags |= NET_PLAIN_PATHS;
 	net->record.flags = flags;
 	net->record.max_connections = (uint32_t)policy_u64(n->b->policy, OPT_max_connections, 0);
 }

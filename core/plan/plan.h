@@ -213,6 +213,7 @@ struct plan_request {
 	const char *cwd;
 	const struct plan_shield *shields;
 	size_t shield_count;
+	bool linked_grants; /* something is granted for writing by a path with links in it */
 	/* Facts for network rules (host/resolve.h). */
 	const struct name_pin *pins;
 	size_t pin_count;

@@ -238,6 +238,9 @@ static bool drop_capabilities(uint64_t keep)
 	return SYS(capset, &header, data) == 0;
 }
 
+/* Of a guest that keeps all of root's: what is done with its rights on its behalf. */
+#define FOR_THE_GUEST (BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_SETUID) | BIT(CAP_SETGID))
+
 bool harden_self(const struct session *s, struct error *err)
 {
 	const struct rlimit no_core = {0, 0};
@@ -246,8 +249,7 @@ bool harden_self(const struct session *s, struct error *err)
 		return error_add_errno(err, NO_ORIGIN, NULL, errno,
 				       "the supervisor cannot protect its memory");
 	/* A guest that changes its ids must still be answered and ended; the outer layer keeps both inside the sandbox. */
-	uint64_t kept = s->record.flags & RECORD_DROP_CAPS ? s->record.keep_caps
-							   : BIT(CAP_NET_BIND_SERVICE);
+	uint64_t kept = s->record.flags & RECORD_DROP_CAPS ? s->record.keep_caps : FOR_THE_GUEST;
 	if (!drop_capabilities(kept | BIT(CAP_KILL) | BIT(CAP_SYS_PTRACE)))
 		return error_add(err, NO_ORIGIN, NULL, "the supervisor cannot drop capabilities");
 	if (!install_filter())

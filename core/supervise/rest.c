@@ -12,7 +12,7 @@
 extern const ElfW(Ehdr) __ehdr_start
 	__attribute__((visibility("hidden"))); /* the linker's: where the file begins */
 
-void rest(void)
+void session_rest(void)
 {
 	const ElfW(Ehdr) *file = &__ehdr_start;
 	uintptr_t base = (uintptr_t)file, page = getauxval(AT_PAGESZ);

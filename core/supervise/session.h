@@ -161,7 +161,7 @@ void watch_unlock(void);
 void session_attend(struct session *s);
 
 /* rest.c: gives back pages of the program's file. */
-void rest(void);
+void session_rest(void);
 
 /* workers.c */
 /* Threads of ours besides the loop? (Asked by the loop, which starts them.) */

@@ -321,7 +321,7 @@ static void serve(struct session *s)
 			break;
 		if (r == 0 && tired) {
 			rested = true;
-			rest();
+			session_rest();
 		}
 		if (fds[0].revents & POLLIN)
 			notify_serve(s);
@@ -331,14 +331,11 @@ static void serve(struct session *s)
 			netlink_serve();
 		if (fds[4].revents & POLLIN)
 			control_serve(s);
-		watch_lock();
-		if (fds[2].revents)
-			on_guest(s);
-		if (fds[1].revents)
-			on_signals(s);
-		if (s->timeout_ns || s->max_ns || s->kill_ns)
-			on_deadlines(s, now_ns());
-		watch_unlock();
+		if (fds[1].revents || fds[2].revents || timeout >= 0) {
+			watch_lock();
+			session_attend(s);
+			watch_unlock();
+		}
 		if (s->guest_ended && !told_holder && (s->record.flags & RECORD_VIEW) &&
 		    (s->record.flags & RECORD_DESCENDANTS_WAIT)) {
 			told_holder = true;

@@ -3,13 +3,14 @@
 import os
 import pathlib
 import socket
+import subprocess
 import textwrap
 import threading
 
 import pytest
 
 from network import Server
-from sandbox import python
+from sandbox import PYTHON, python, run
 
 
 class UnixServer(Server):
@@ -116,3 +117,78 @@ def test_no_identity_is_lent(tmp_path):
                 d.chmod(d.stat().st_mode | 0o111)
         done = python("--caps", "keep", "-w", str(tmp_path), code=textwrap.dedent(code) % str(tmp_path / "root"))
         assert done.out.split() == ["PermissionError"] and server.connections == 0, done
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="id -u says that this is an ordinary user: it cannot become another one")
+@pytest.mark.parametrize("caps", [[], ["--caps", "keep"]], ids=["files", "keep"])
+def test_who_gave_up_root_still_talks(caps):
+    """What is sent on behalf of another user names that user, and its sockets work."""
+    code = """
+    import os, socket, struct
+    a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    b.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    def received():
+        data, control, _, _ = b.recvmsg(9, 200)
+        kinds = {kind: value for _, kind, value in control}
+        return data, struct.unpack("iII", kinds[socket.SCM_CREDENTIALS])[1:], len(kinds.get(socket.SCM_RIGHTS, b""))
+    a.sendmsg([b"root"]); print(received())
+    os.setgroups([]); os.setresgid(1001, 1001, 1001); os.setresuid(1000, 1000, 1000)
+    a.sendmsg([b"user"]); print(received())
+    socket.send_fds(a, [b"fds"], [0, 1]); print(received())
+    server = socket.socket(socket.AF_UNIX); server.bind("\\0" + str(os.getpid())); server.listen(); print("listens")
+    """
+    expected = "(b'root', (0, 0), 0)\n(b'user', (1000, 1001), 0)\n(b'fds', (1000, 1001), 8)\nlistens\n"
+    assert subprocess.run([PYTHON, "-I", "-c", textwrap.dedent(code)], capture_output=True, text=True).stdout == expected
+    done = python(*caps, "--net-allow", "udp://127.0.0.1", code=textwrap.dedent(code))
+    assert done.out == expected, done
+
+
+SWAP = r"""
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+static void *swap(void *place)
+{
+    for (;;)
+        syscall(SYS_renameat2, AT_FDCWD, "a", AT_FDCWD, "b", 2 /* RENAME_EXCHANGE */);
+    return place;
+}
+int main(int argc, char **argv)
+{
+    struct sockaddr_un address = {AF_UNIX};
+    pthread_t thread;
+    char name[32];
+    int bound = 0;
+    (void)argc;
+    chdir(argv[1]);
+    symlink("open", "a"), symlink("closed", "b");
+    pthread_create(&thread, NULL, swap, NULL);
+    time_t end = time(NULL) + 2;
+    for (int i = 0; time(NULL) < end; i++) {
+        int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+        snprintf(address.sun_path, sizeof address.sun_path, "%s/a/%d", argv[1], i);
+        bound += bind(fd, (void *)&address, sizeof address) == 0;
+        close(fd);
+        snprintf(name, sizeof name, "open/%d", i);
+        unlink(name);
+    }
+    printf("%d\n", bound);
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("grant", ["place", "link"])
+def test_no_socket_beside_a_read_only_mount(compiled, needs_view, tmp_path, grant):
+    """A path that changes where it leads while the supervisor makes the socket leads into nothing that a mount of the view closes."""
+    program, place = compiled("swap", SWAP), tmp_path / "place"
+    for name in ("open", "closed"):
+        (place / name).mkdir(parents=True)
+    (tmp_path / "link").symlink_to("place")
+    done = run("-r", str(program), "-w", str(tmp_path / grant), "--fs-mount", f"{place}/closed:{place}/closed:ro", "--port-remap", cmd=[str(program), str(place)])
+    assert int(done.out) > 100 and list((place / "closed").iterdir()) == [], done
