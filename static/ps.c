@@ -1,12 +1,11 @@
 /* sandlock ps: the sandboxes of this user that run now. */
 #include "cli.h"
 
-#include "base/fd.h"
 #include "base/json.h"
+#include "base/proc.h"
 #include "control/control.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -17,19 +16,6 @@
 
 enum { PATIENCE_MS = 2000, COMMAND_ROOM = 4096, SHOWN = 60, KEPT = 57 };
 
-static ssize_t read_file(int pid, const char *name, char *text, size_t room)
-{
-	char path[64];
-
-	snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
-	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : fd_read_all(fd, text, room - 1);
-	if (n < 0)
-		return -1;
-	text[n] = '\0';
-	return n;
-}
-
 /* Seconds since the program was started, -1 when it is not known. proc_pid_stat(5): the 22nd field, in clock ticks since boot. A name
  * may hold anything, also ") ": the last ')' counts. */
 static int64_t uptime_of(int pid)
@@ -37,7 +23,7 @@ static int64_t uptime_of(int pid)
 	char text[1024];
 	struct timespec now;
 
-	if (pid <= 0 || read_file(pid, "stat", text, sizeof text) < 0)
+	if (pid <= 0 || proc_text(pid, "stat", text, sizeof text) < 0)
 		return -1;
 	const char *field = strrchr(text, ')');
 	for (int i = 2; field && i < 22; i++) /* to the blank before the next one */
@@ -76,7 +62,7 @@ static void *read_command(void *argument)
 {
 	struct command_words *line = argument;
 	char *text = line->text;
-	ssize_t n = read_file(line->pid, "cmdline", text, COMMAND_ROOM);
+	ssize_t n = proc_text(line->pid, "cmdline", text, COMMAND_ROOM);
 
 	while (n > 0 && !text[n - 1])
 		n--;

@@ -7,6 +7,7 @@
 #include "control/name.h"
 
 #include "base/fd.h"
+#include "base/proc.h"
 #include "launch/tree.h"
 
 #include <errno.h>
@@ -92,15 +93,9 @@ static void collect(struct sandbox *list, struct pollfd *fds, size_t count, int6
 
 static bool is_named(int pid, const char *wanted)
 {
-	char path[32], name[32];
+	char name[32];
 
-	snprintf(path, sizeof path, "/proc/%d/comm", pid);
-	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : fd_read_all(fd, name, sizeof name - 1);
-	if (n <= 0)
-		return false;
-	name[n] = '\0';
-	return strcmp(name, wanted) == 0;
+	return proc_text(pid, "comm", name, sizeof name) > 0 && strcmp(name, wanted) == 0;
 }
 
 /* The program is the guard's child, the guard is the supervisor's: that needs nobody's answer. */

@@ -10,6 +10,7 @@
 #include "supervise/session.h"
 
 #include "base/fd.h"
+#include "base/proc.h"
 #include "base/sys.h"
 #include "launch/tree.h"
 
@@ -67,20 +68,6 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-/* The text of /proc/PID/NAME, or -errno. */
-static long read_text(int pid, const char *name, char *text, size_t size)
-{
-	char path[64];
-
-	snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
-	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
-	if (n < 0)
-		return -errno;
-	text[n] = '\0';
-	return n;
 }
 
 static bool gone(long result)
@@ -150,7 +137,7 @@ bool processes_open(struct session *s, struct error *err)
 static bool has_exited(int pid)
 {
 	char text[512];
-	long n = read_text(pid, "stat", text, sizeof text);
+	long n = proc_text(pid, "stat", text, sizeof text);
 	const char *p = n > 0 ? strrchr(text, ')') : NULL;
 
 	if (!p)
@@ -283,7 +270,7 @@ static bool returned(struct session *s, struct permit *permit, int caller, uint6
 
 	if (permit->tid == caller || waits_again(s, permit->tid))
 		return true;
-	long n = read_text(permit->tid, "syscall", text, sizeof text);
+	long n = proc_text(permit->tid, "syscall", text, sizeof text);
 	if (gone(n))
 		return true;
 	/* Asleep: elsewhere, or in the call still (memory lock of its siblings, vfork's wait). */
@@ -291,7 +278,7 @@ static bool returned(struct session *s, struct permit *permit, int caller, uint6
 		return strtol(text, NULL, 10) != permit->nr;
 
 	/* Runnable, or not to be read because the program is not dumpable. */
-	n = read_text(permit->tid, "stat", text, sizeof text);
+	n = proc_text(permit->tid, "stat", text, sizeof text);
 	const char *state = n > 0 ? strrchr(text, ')') : NULL;
 	if (!state)
 		return gone(n);
@@ -300,7 +287,7 @@ static bool returned(struct session *s, struct permit *permit, int caller, uint6
 	if (state[2] != 'R')
 		return false;
 	/* Waiting for a processor proves nothing; having had one for long does. */
-	n = read_text(permit->tid, "schedstat", text, sizeof text);
+	n = proc_text(permit->tid, "schedstat", text, sizeof text);
 	uint64_t cpu_ns = n > 0 ? strtoull(text, NULL, 10) : now;
 	if (!permit->timed) {
 		permit->timed = true;

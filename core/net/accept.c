@@ -6,6 +6,7 @@
 #include "net/behalf.h"
 
 #include "base/fd.h"
+#include "base/proc.h"
 #include "base/sys.h"
 
 #include <errno.h>
@@ -75,10 +76,7 @@ static bool has_room(const struct call *call)
 	snprintf(path, sizeof path, "/proc/%d/fd", call->pid);
 	if (stat(path, &st) < 0 || !st.st_size) /* Linux 6.2 says how many there are */
 		return true;
-	snprintf(path, sizeof path, "/proc/%d/limits", call->pid);
-	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : fd_read_all(fd, text, sizeof text - 1);
-	text[n > 0 ? n : 0] = '\0';
+	proc_text(call->pid, "limits", text, sizeof text);
 	const char *line = strstr(text, name);
 	long limit = line ? strtol(line + sizeof name - 1, NULL, 10) : 0;
 	return !limit || st.st_size < limit;

@@ -5,6 +5,7 @@
 #include "net/bind.h"
 
 #include "base/fd.h"
+#include "base/proc.h"
 #include "base/sys.h"
 
 #include <errno.h>
@@ -47,14 +48,10 @@ struct caller {
 
 static bool caller_of(const struct call *call, struct caller *out)
 {
-	char path[32], status[2048];
+	char status[2048];
 
-	snprintf(path, sizeof path, "/proc/%d/status", call->pid);
-	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : fd_read_all(fd, status, sizeof status - 1);
-	if (n <= 0)
+	if (proc_text(call->pid, "status", status, sizeof status) <= 0)
 		return false;
-	status[n] = '\0';
 	/* The task's name comes first, but the kernel escapes its line ends. */
 	long umask = status_number(status, "\nUmask:", 0, 8);
 	long uid = status_number(status, "\nUid:", 3, 10);

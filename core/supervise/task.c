@@ -5,6 +5,7 @@
 #include "supervise/session.h"
 
 #include "base/fd.h"
+#include "base/proc.h"
 #include "base/sys.h"
 
 #include <errno.h>
@@ -28,15 +29,7 @@ uint64_t clock_ns(void)
 
 void task_status(const struct call *call, char *text, size_t size)
 {
-	char path[32];
-
-	text[0] = '\0';
-	snprintf(path, sizeof path, "/proc/%d/status", call->pid);
-	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	ssize_t n = fd_read_all(fd, text, size - 1);
-	text[n > 0 ? n : 0] = '\0';
+	proc_text(call->pid, "status", text, size);
 }
 
 const char *status_field(const char *status, const char *name)
