@@ -378,7 +378,8 @@ static bool has_plain_paths(const struct building *b)
 	for (size_t i = 0; i < plan->view.mount_count; i++) {
 		const char *target = plan->view.mounts[i].target;
 
-		for (size_t k = 0; k < plan->rule_count; k++)
+		/* One that shows a grant below a tmpfs shows what lies there outside. */
+		for (size_t k = 0; !plan->view.mounts[i].implied && k < plan->rule_count; k++)
 			if ((plan->rules[k].access & LL_MAKE_SOCK) &&
 			    strcmp(target, plan->rules[k].path) != 0 &&
 			    path_beneath(target, plan->rules[k].path))
